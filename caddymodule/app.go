@@ -1,0 +1,312 @@
+// app.go: the app `wechat`: its configuration, and what outlives a request.
+
+package caddymodule
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/token"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/weixin"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
+)
+
+func init() { caddy.RegisterModule(new(App)) }
+
+// App holds what the `wechat_auth` handlers of all sites share: the mini
+// programs, the client of WeChat's API, the signing keys and the session store.
+//
+// Every text may be written as a placeholder, `{env.NAME}` or
+// `{file./path}`; it is resolved when the configuration is loaded. One that
+// resolves to nothing is an error.
+type App struct {
+	// The mini programs whose users may log in. At least one.
+	Apps []*MiniProgram `json:"apps,omitempty"`
+
+	// Where WeChat's API is. https, or http on a loopback address (the
+	// simulator). Default: `https://api.weixin.qq.com`
+	APIBase string `json:"api_base,omitempty"`
+
+	// How long the whole exchange of a code with WeChat may take, waiting for a
+	// free connection included. Default: 5s
+	APITimeout caddy.Duration `json:"api_timeout,omitempty"`
+
+	// How long a login lasts. At least 1s, at most 366 days. Default: 24h
+	SessionLifetime caddy.Duration `json:"session_lifetime,omitempty"`
+
+	// How many sessions one user of one app may have at a time; the oldest ends
+	// when there would be one more. Default: 10
+	SessionsPerUser int `json:"sessions_per_user,omitempty"`
+
+	// The oldest accepted watermark of encrypted data; 0 accepts any age.
+	// Default: 10m
+	DataMaxAge *caddy.Duration `json:"data_max_age,omitempty"`
+
+	// How tokens are signed.
+	Token *TokenConfig `json:"token,omitempty"`
+
+	// Where sessions are kept. Default: `memory`
+	StoreRaw json.RawMessage `json:"store,omitempty" caddy:"namespace=wechat.stores inline_key=store"`
+
+	logger   *zap.Logger
+	client   *weixin.Client
+	clientID string // key in the pool; empty when none was taken
+	vault    *token.Vault
+	tokens   atomic.Pointer[verifier]
+	sessions *session.Manager
+	access   *weixin.TokenSource
+	observer *weixin.Observer
+	stop     context.CancelFunc
+	stopped  chan struct{}
+}
+
+// MiniProgram is one mini program, as its console shows it.
+type MiniProgram struct {
+	// The AppID: `wx` and 16 hexadecimal digits.
+	AppID string `json:"appid"`
+
+	// The AppSecret. Write it as `{env.NAME}` or `{file./path}`, to keep it out
+	// of the stored configuration.
+	Secret string `json:"secret"`
+
+	credentials weixin.App
+}
+
+// CaddyModule returns the Caddy module information.
+func (*App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "wechat",
+		New: func() caddy.Module { return new(App) },
+	}
+}
+
+const (
+	defaultAPITimeout      = caddy.Duration(5 * time.Second)
+	defaultSessionLifetime = caddy.Duration(24 * time.Hour)
+	maxSessionLifetime     = caddy.Duration(366 * 24 * time.Hour)
+	defaultSessionsPerUser = 10
+	defaultDataMaxAge      = caddy.Duration(10 * time.Minute)
+	defaultStore           = `{"store":"memory"}`
+)
+
+// clients outlive a configuration: a reload must not close connections that are
+// in use, forget that WeChat is down, or let twice the calls through.
+var clients = caddy.NewUsagePool()
+
+// Provision checks the configuration and sets the app up. Nothing is shared
+// with the world until Start; what was taken from a pool, Cleanup gives back.
+func (a *App) Provision(ctx caddy.Context) error {
+	a.logger = ctx.Logger()
+	if err := a.resolve(); err != nil {
+		return err
+	}
+	if err := a.provisionClient(); err != nil {
+		return err
+	}
+	if err := a.provisionStore(ctx); err != nil {
+		return err
+	}
+	return a.provisionTokens(ctx)
+}
+
+// resolve replaces placeholders, fills in defaults and refuses what cannot be meant.
+func (a *App) resolve() error {
+	if len(a.Apps) == 0 {
+		return errors.New("no mini program is configured: add  app <appid> <secret>")
+	}
+	seen := make(map[string]bool)
+	for _, app := range a.Apps {
+		if err := app.resolve(); err != nil {
+			return err
+		}
+		if seen[app.AppID] {
+			return fmt.Errorf("app %s is configured twice", app.AppID)
+		}
+		seen[app.AppID] = true
+	}
+
+	var err error
+	if a.APIBase, err = resolveText("api_base", a.APIBase); err != nil {
+		return err
+	}
+	if a.APITimeout == 0 {
+		a.APITimeout = defaultAPITimeout
+	}
+	if a.APITimeout < 0 {
+		return errors.New("api_timeout must be positive")
+	}
+	if a.SessionLifetime == 0 {
+		a.SessionLifetime = defaultSessionLifetime
+	}
+	if a.SessionLifetime < caddy.Duration(time.Second) || a.SessionLifetime > maxSessionLifetime {
+		return errors.New("session_lifetime must be at least 1s and at most 366 days")
+	}
+	if a.SessionsPerUser == 0 {
+		a.SessionsPerUser = defaultSessionsPerUser
+	}
+	if a.SessionsPerUser < 0 {
+		return errors.New("sessions_per_user must be at least 1")
+	}
+	if a.DataMaxAge == nil {
+		a.DataMaxAge = new(defaultDataMaxAge)
+	}
+	if *a.DataMaxAge < 0 {
+		return errors.New("data_max_age must not be negative")
+	}
+	if a.Token == nil {
+		a.Token = new(TokenConfig)
+	}
+	return a.Token.resolve()
+}
+
+func (p *MiniProgram) resolve() error {
+	appid, err := resolveText("app", p.AppID)
+	if err != nil {
+		return err
+	}
+	if err := checkAppID(appid); err != nil {
+		return err
+	}
+	secret, err := resolveText("secret of app "+appid, p.Secret)
+	if err != nil {
+		return err
+	}
+	if secret == "" {
+		return fmt.Errorf("the secret of app %s is empty", appid)
+	}
+	p.AppID = appid
+	p.credentials = weixin.App{ID: appid, Secret: weixin.NewSecret(secret)}
+	return nil
+}
+
+// pooledClient makes a WeChat client fit for a usage pool.
+type pooledClient struct{ *weixin.Client }
+
+// Destruct ends the client when no configuration uses it any more.
+func (c pooledClient) Destruct() error { return c.Close() }
+
+func (a *App) provisionClient() error {
+	base := a.APIBase
+	if base == "" {
+		base = weixin.DefaultBaseURL
+	}
+	pooled, _, err := clients.LoadOrNew(base, func() (caddy.Destructor, error) {
+		c, err := weixin.New(weixin.Options{BaseURL: base})
+		return pooledClient{c}, err
+	})
+	if err != nil {
+		return fmt.Errorf("api_base: %v", err)
+	}
+	a.clientID = base
+	a.client = pooled.(pooledClient).Client
+	return nil
+}
+
+func (a *App) provisionStore(ctx caddy.Context) error {
+	if a.StoreRaw == nil {
+		a.StoreRaw = json.RawMessage(defaultStore)
+	}
+	mod, err := ctx.LoadModule(a, "StoreRaw")
+	if err != nil {
+		return fmt.Errorf("loading the session store: %v", err)
+	}
+	store, ok := mod.(session.Store)
+	if !ok {
+		return fmt.Errorf("module %T is no session store", mod)
+	}
+	a.sessions = session.NewManager(store, session.Options{
+		Lifetime: time.Duration(a.SessionLifetime),
+		PerUser:  a.SessionsPerUser,
+	})
+	a.access = weixin.NewTokenSource(a.client, a.sessions)
+	return nil
+}
+
+// choose returns the mini programs that a site names; "*" or, when there is
+// but one, nothing names all.
+func (a *App) choose(appids []string) ([]*MiniProgram, error) {
+	if len(appids) == 0 {
+		if len(a.Apps) > 1 {
+			return nil, errors.New("several mini programs are configured: say which may enter here with  app <appid>...  or  app *")
+		}
+		return a.Apps, nil
+	}
+	var chosen []*MiniProgram
+	seen := make(map[string]bool)
+	for _, name := range appids {
+		if name == "*" {
+			if len(appids) > 1 {
+				return nil, errors.New("app * stands alone: it names every mini program already")
+			}
+			return a.Apps, nil
+		}
+		appid, err := resolveText("app", name)
+		if err != nil {
+			return nil, err
+		}
+		if seen[appid] {
+			return nil, fmt.Errorf("app %s is named twice", appid)
+		}
+		seen[appid] = true
+		app := a.find(appid)
+		if app == nil {
+			return nil, fmt.Errorf("app %q is not among those of the global option wechat", appid)
+		}
+		chosen = append(chosen, app)
+	}
+	return chosen, nil
+}
+
+func (a *App) find(appid string) *MiniProgram {
+	for _, app := range a.Apps {
+		if app.AppID == appid {
+			return app
+		}
+	}
+	return nil
+}
+
+// Start begins the upkeep.
+func (a *App) Start() error {
+	ctx, cancel := context.WithCancel(context.Background())
+	a.stop, a.stopped = cancel, make(chan struct{})
+	go func() {
+		defer close(a.stopped)
+		a.maintain(ctx)
+	}()
+	return nil
+}
+
+// Stop ends the upkeep. Requests that are still on their way are served.
+func (a *App) Stop() error {
+	if a.stop != nil {
+		a.stop()
+		<-a.stopped
+	}
+	return nil
+}
+
+// Cleanup gives back what Provision took. Caddy calls it after a failed
+// Provision, too.
+func (a *App) Cleanup() error {
+	if a.clientID == "" {
+		return nil
+	}
+	_, err := clients.Delete(a.clientID)
+	return err
+}
+
+// Interface guards
+var (
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
+	_ authenticator      = (*App)(nil)
+)

@@ -1,0 +1,103 @@
+// body.go: reading the JSON body of an endpoint, within bounds.
+
+package caddymodule
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/go-json-experiment/json"
+)
+
+const (
+	maxBody     = 64 << 10
+	bodyTimeout = 5 * time.Second
+)
+
+// readJSON reads the body into v, a pointer to a struct. Member names are
+// matched with their case, a repeated one is refused, an unknown one is
+// ignored. encoding/json would take {"code":"a","CODE":"b"} for "b".
+func readJSON(w http.ResponseWriter, r *http.Request, v any) error {
+	mediaType, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || mediaType != "application/json" || len(r.Header["Content-Type"]) != 1 {
+		return &requestError{status: http.StatusUnsupportedMediaType, description: "send Content-Type: application/json", closes: true}
+	}
+	if charset, ok := params["charset"]; ok && charset != "utf-8" && charset != "UTF-8" {
+		return &requestError{status: http.StatusUnsupportedMediaType, description: "send the JSON as UTF-8", closes: true}
+	}
+	if r.Header.Get("Content-Encoding") != "" {
+		return &requestError{status: http.StatusUnsupportedMediaType, description: "send the JSON without Content-Encoding", closes: true}
+	}
+	body, err := readBody(w, r)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(body, v); err != nil {
+		// the decoder's own words may quote the body, which may hold a code
+		return badRequest("the body must be one JSON object with each member at most once and of the right type")
+	}
+	if len(body) == 0 || firstByte(body) != '{' {
+		return badRequest("the body must be one JSON object")
+	}
+	return nil
+}
+
+// firstByte is the first byte of JSON text that is not white space.
+func firstByte(b []byte) byte {
+	for _, c := range b {
+		switch c {
+		case ' ', '\t', '\r', '\n':
+		default:
+			return c
+		}
+	}
+	return 0
+}
+
+// readBody reads at most maxBody bytes in at most bodyTimeout: a client that
+// sends a byte a second must not hold a connection for hours.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	tooLarge := &requestError{status: http.StatusRequestEntityTooLarge, description: "the body may have 64 KiB at most", closes: true}
+	tooSlow := &requestError{status: http.StatusRequestTimeout, description: "the body did not arrive within 5 seconds", closes: true}
+	if r.ContentLength > maxBody {
+		return nil, tooLarge
+	}
+
+	// Not every connection takes a deadline, and Caddy's own read_idle timeout
+	// sets its own before each read; so the clock is looked at as well.
+	deadline := time.Now().Add(bodyTimeout)
+	conn := http.NewResponseController(w)
+	bounded := conn.SetReadDeadline(deadline) == nil
+
+	src := http.MaxBytesReader(w, r.Body, maxBody)
+	body := make([]byte, 0, max(512, min(r.ContentLength+1, maxBody+1)))
+	for {
+		if len(body) == cap(body) {
+			body = append(body, 0)[:len(body)]
+		}
+		n, err := src.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		switch {
+		case errors.Is(err, io.EOF):
+			if bounded {
+				_ = conn.SetReadDeadline(time.Time{})
+			}
+			return body, nil
+		case isTooLarge(err):
+			return nil, tooLarge
+		case errors.Is(err, os.ErrDeadlineExceeded), time.Now().After(deadline):
+			return nil, tooSlow
+		case err != nil:
+			return nil, &requestError{status: http.StatusBadRequest, description: "the body ended early", closes: true}
+		}
+	}
+}
+
+func isTooLarge(err error) bool {
+	var tooLarge *http.MaxBytesError
+	return errors.As(err, &tooLarge)
+}

@@ -1,0 +1,264 @@
+// caddyfile.go: the global option `wechat`.
+
+package caddymodule
+
+import (
+	"encoding/json"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/token"
+)
+
+func init() {
+	httpcaddyfile.RegisterGlobalOption("wechat", parseGlobalOption)
+}
+
+func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
+	if existing != nil {
+		return nil, d.Err("the global option wechat stands twice: put everything into one")
+	}
+	var app App
+	if err := app.UnmarshalCaddyfile(d); err != nil {
+		return nil, err
+	}
+	return httpcaddyfile.App{Name: "wechat", Value: caddyconfig.JSON(&app, nil)}, nil
+}
+
+// UnmarshalCaddyfile sets up the app from the global option. Syntax:
+//
+//	wechat {
+//		app <appid> <secret>
+//		api_base <url>
+//		api_timeout <duration>
+//		session_lifetime <duration>
+//		sessions_per_user <n>
+//		data_max_age <duration>
+//		token {
+//			algorithm HS256|EdDSA|ES256|RS256
+//			issuer <string>
+//			key_file <path>...
+//			rotate_every <duration>
+//		}
+//		store <name> [<args...>] {
+//			...
+//		}
+//	}
+//
+// Only app is required; it may be repeated, once for each mini program.
+func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // the option's name
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	var once optionsOnce
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		option := d.Val()
+		if option != "app" {
+			if err := once.note(d); err != nil {
+				return err
+			}
+		}
+		var err error
+		switch option {
+		case "app":
+			err = a.unmarshalMiniProgram(d)
+		case "api_base":
+			a.APIBase, err = oneArg(d)
+		case "api_timeout":
+			a.APITimeout, err = positiveDuration(d)
+		case "session_lifetime":
+			a.SessionLifetime, err = positiveDuration(d)
+		case "sessions_per_user":
+			a.SessionsPerUser, err = positiveNumber(d)
+		case "data_max_age":
+			var age caddy.Duration
+			age, err = duration(d)
+			if err == nil && age < 0 {
+				err = d.Err("data_max_age must not be negative")
+			}
+			a.DataMaxAge = &age
+		case "token":
+			a.Token = new(TokenConfig)
+			err = a.Token.UnmarshalCaddyfile(d.NewFromNextSegment())
+		case "store":
+			a.StoreRaw, err = unmarshalStore(d)
+		default:
+			err = d.Errf("unknown wechat option %q", option)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if len(a.Apps) == 0 {
+		return d.Err("wechat needs at least one mini program:  app <appid> <secret>")
+	}
+	return nil
+}
+
+func (a *App) unmarshalMiniProgram(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) != 2 {
+		return d.Err("app takes an AppID and a secret:  app <appid> <secret>  (an environment variable that is not set leaves nothing in its place)")
+	}
+	if !isPlaceholder(args[0]) {
+		if err := checkAppID(args[0]); err != nil {
+			return d.WrapErr(err)
+		}
+	}
+	if args[1] == "" {
+		return d.Errf("the secret of app %s is empty", args[0])
+	}
+	for _, app := range a.Apps {
+		if app.AppID == args[0] {
+			return d.Errf("app %s is configured twice", args[0])
+		}
+	}
+	if d.NextBlock(d.Nesting()) {
+		return d.Err("app takes no block")
+	}
+	a.Apps = append(a.Apps, &MiniProgram{AppID: args[0], Secret: hideSecret(args[1])})
+	return nil
+}
+
+// hideSecret keeps a secret that came from an environment variable out of the
+// configuration, which Caddy stores and shows in its admin API: the Caddyfile
+// has replaced {$NAME} by now, so the variable is found by its value.
+func hideSecret(secret string) string {
+	if len(secret) < 8 || isPlaceholder(secret) {
+		return secret
+	}
+	var names []string
+	for _, variable := range os.Environ() {
+		if name, value, _ := strings.Cut(variable, "="); value == secret {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return secret
+	}
+	return "{env." + slices.Min(names) + "}"
+}
+
+// UnmarshalCaddyfile sets up the block token of the global option.
+func (c *TokenConfig) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // "token"
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	var once optionsOnce
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if err := once.note(d); err != nil {
+			return err
+		}
+		var err error
+		switch option := d.Val(); option {
+		case "algorithm":
+			if c.Algorithm, err = oneArg(d); err == nil {
+				if _, wrong := token.ParseAlgorithm(c.Algorithm); wrong != nil {
+					err = d.WrapErr(wrong)
+				}
+			}
+		case "issuer":
+			c.Issuer, err = oneArg(d)
+		case "key_file":
+			if c.KeyFiles = d.RemainingArgs(); len(c.KeyFiles) == 0 {
+				err = d.ArgErr()
+			}
+		case "rotate_every":
+			c.RotateEvery, err = positiveDuration(d)
+		default:
+			err = d.Errf("unknown token option %q", option)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unmarshalStore hands the rest of the line, and its block, to the store.
+func unmarshalStore(d *caddyfile.Dispenser) (json.RawMessage, error) {
+	if !d.NextArg() {
+		return nil, d.ArgErr()
+	}
+	name := d.Val()
+	module, err := caddyfile.UnmarshalModule(d, "wechat.stores."+name)
+	if err != nil {
+		return nil, err
+	}
+	return caddyconfig.JSONModuleObject(module, "store", name, nil), nil
+}
+
+// optionsOnce notices an option that stands twice where once is meant.
+type optionsOnce map[string]bool
+
+func (o *optionsOnce) note(d *caddyfile.Dispenser) error {
+	if (*o)[d.Val()] {
+		return d.Errf("option %q stands twice", d.Val())
+	}
+	if *o == nil {
+		*o = make(optionsOnce)
+	}
+	(*o)[d.Val()] = true
+	return nil
+}
+
+func isPlaceholder(text string) bool { return strings.Contains(text, "{") }
+
+func oneArg(d *caddyfile.Dispenser) (string, error) {
+	option := d.Val()
+	args := d.RemainingArgs()
+	if len(args) != 1 || args[0] == "" {
+		return "", d.Errf("%s takes one value", option)
+	}
+	return args[0], nil
+}
+
+func duration(d *caddyfile.Dispenser) (caddy.Duration, error) {
+	option := d.Val()
+	text, err := oneArg(d)
+	if err != nil {
+		return 0, err
+	}
+	value, err := caddy.ParseDuration(text)
+	if err != nil {
+		return 0, d.Errf("%s: %q is not a duration such as 5s, 10m or 24h", option, text)
+	}
+	return caddy.Duration(value), nil
+}
+
+func positiveDuration(d *caddyfile.Dispenser) (caddy.Duration, error) {
+	option := d.Val()
+	value, err := duration(d)
+	if err == nil && value <= 0 {
+		err = d.Errf("%s must be positive", option)
+	}
+	return value, err
+}
+
+func positiveNumber(d *caddyfile.Dispenser) (int, error) {
+	option := d.Val()
+	text, err := oneArg(d)
+	if err != nil {
+		return 0, err
+	}
+	value, err := strconv.Atoi(text)
+	if err != nil || value < 1 {
+		return 0, d.Errf("%s: %q is not a number of at least 1", option, text)
+	}
+	return value, nil
+}
+
+// Interface guards
+var (
+	_ caddyfile.Unmarshaler = (*App)(nil)
+	_ caddyfile.Unmarshaler = (*TokenConfig)(nil)
+)

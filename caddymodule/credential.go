@@ -1,0 +1,128 @@
+// credential.go: reading the token of a request, from where it may come and
+// from nowhere else, and taking it out before the request goes on.
+
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/token"
+)
+
+// authenticator finds the live session behind a token. It is what the handler
+// needs of the App.
+type authenticator interface {
+	// authenticate returns the caller, or token.ErrInvalid or
+	// session.ErrNotFound when the token names no live session. Every other
+	// error means that the session store could not answer.
+	authenticate(ctx context.Context, text string) (*caller, error)
+}
+
+var (
+	errNoToken  = errors.New("no token was sent")
+	errConflict = errors.New("two credentials were sent that are not the same session")
+	errOtherApp = errors.New("the session belongs to an app that this site does not accept")
+	errOrigin   = errors.New("a page of another origin used the session cookie")
+)
+
+// credentials are the tokens that a request carries, and where.
+type credentials struct {
+	bearer  []string // of all Authorization fields
+	cookies []string // of all session cookies
+
+	// mixed says that there are several Authorization fields of which at least
+	// one is no bearer token, so that nobody can tell which one counts
+	mixed bool
+}
+
+func (h *Handler) credentials(r *http.Request) credentials {
+	var c credentials
+	fields := r.Header["Authorization"]
+	for _, field := range fields {
+		if text, ok := bearerToken(field); ok {
+			c.bearer = append(c.bearer, text)
+		} else if len(fields) > 1 {
+			c.mixed = true
+		}
+	}
+	if h.Cookie != "" {
+		c.cookies = cookieValues(nil, r, h.Cookie)
+	}
+	return c
+}
+
+// bearerToken reads "Bearer <token>" (RFC 6750 section 2.1; the scheme's case
+// does not count, RFC 9110 section 11.1).
+func bearerToken(field string) (text string, ok bool) {
+	const scheme = "bearer "
+	if len(field) < len(scheme) || !strings.EqualFold(field[:len(scheme)], scheme) {
+		return "", false
+	}
+	return strings.TrimLeft(field[len(scheme):], " "), true
+}
+
+// identifyCaller returns the one session that all credentials of the request
+// name. A bad credential beside a good one is an error, never a fallback.
+func (h *Handler) identifyCaller(r *http.Request, creds credentials) (*caller, error) {
+	if creds.mixed {
+		return nil, errConflict
+	}
+	var found *caller
+	for _, text := range creds.bearer {
+		if err := h.resolve(r, text, &found); err != nil {
+			return nil, err
+		}
+	}
+	if len(creds.cookies) > 0 && opensWebSocket(r) && foreignOrigin(r) {
+		// a browser sends the cookie with a handshake that any page may start,
+		// and neither SameSite=Lax nor CORS stands in its way everywhere
+		return nil, errOrigin
+	}
+	for _, text := range creds.cookies {
+		if err := h.resolve(r, text, &found); err != nil {
+			return nil, err
+		}
+	}
+	if found == nil {
+		found = knownCaller(r)
+	}
+	switch {
+	case found == nil:
+		return nil, errNoToken
+	case !h.accepts(found.AppID):
+		return nil, errOtherApp
+	}
+	return found, nil
+}
+
+// resolve looks one token up and compares it with what was found before.
+func (h *Handler) resolve(r *http.Request, text string, found **caller) error {
+	c, err := h.auth.authenticate(r.Context(), text)
+	switch {
+	case err != nil:
+		return err
+	case *found != nil && (*found).ID != c.ID:
+		return errConflict
+	}
+	*found = c
+	return nil
+}
+
+// removeCredentials takes our tokens out of a request that goes on: the backend
+// does not need them, and its logs and errors must not show them. A bearer
+// token that none of our keys made belongs to somebody else and stays, if the
+// request may pass at all.
+func (h *Handler) removeCredentials(r cleanRequest, creds credentials, err error) {
+	if h.ForwardToken {
+		return
+	}
+	if len(creds.bearer) > 0 && !errors.Is(err, token.ErrForeign) {
+		delete(r.Header, "Authorization")
+	}
+	if len(creds.cookies) > 0 {
+		removeCookie(r.Request, h.Cookie)
+	}
+}

@@ -1,0 +1,139 @@
+// directive.go: the directive `wechat_auth`.
+
+package caddymodule
+
+import (
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+)
+
+func init() {
+	httpcaddyfile.RegisterDirective("wechat_auth", parseDirective)
+	// after the other checks, before request_header: what an operator sets by
+	// hand is the operator's word and comes after our scrub
+	httpcaddyfile.RegisterDirectiveOrder("wechat_auth", httpcaddyfile.After, "forward_auth")
+}
+
+// parseDirective makes the route of a wechat_auth line. The matcher is the
+// handler's own, not the route's: requests that it does not match lose their
+// forged headers all the same, and the endpoints are served for all.
+func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
+	matcher, err := h.ExtractMatcherSet()
+	if err != nil {
+		return nil, err
+	}
+	handler := new(Handler)
+	if err := handler.UnmarshalCaddyfile(h.Dispenser); err != nil {
+		return nil, err
+	}
+	if len(matcher) > 0 {
+		handler.MatcherSetsRaw = append(handler.MatcherSetsRaw, matcher)
+	}
+	return h.NewRoute(nil, handler), nil
+}
+
+// UnmarshalCaddyfile sets up the handler from the directive. Syntax:
+//
+//	wechat_auth [<matcher>] {
+//		public <path>...
+//		app <appid>... | *
+//		prefix <path>
+//		cookie [<name>]
+//		forward_token
+//	}
+//
+// Without a matcher, every request of the site must carry a live session, but
+// for the public paths.
+func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // the directive's name
+	if d.NextArg() {
+		return d.Errf("unexpected argument %q: a matcher is a path that begins with /, or a name that begins with @", d.Val())
+	}
+	var once optionsOnce
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		option := d.Val()
+		if option != "public" {
+			if err := once.note(d); err != nil {
+				return err
+			}
+		}
+		var err error
+		switch option {
+		case "public":
+			err = h.unmarshalPublic(d)
+		case "app":
+			err = h.unmarshalApps(d)
+		case "prefix":
+			if h.Prefix, err = oneArg(d); err == nil {
+				if wrong := checkPrefix(h.Prefix); wrong != nil {
+					err = d.WrapErr(wrong)
+				}
+			}
+		case "cookie":
+			err = h.unmarshalCookie(d)
+		case "forward_token":
+			h.ForwardToken = true
+			if d.NextArg() {
+				err = d.Err("forward_token takes no value")
+			}
+		default:
+			err = d.Errf("unknown wechat_auth option %q", option)
+		}
+		if err != nil {
+			return err
+		}
+		if d.NextBlock(nesting + 1) {
+			return d.Errf("%s takes no block", option)
+		}
+	}
+	return nil
+}
+
+func (h *Handler) unmarshalPublic(d *caddyfile.Dispenser) error {
+	paths := d.RemainingArgs()
+	if len(paths) == 0 {
+		return d.ArgErr()
+	}
+	for _, path := range paths {
+		if err := checkPublicPattern(path); err != nil {
+			return d.WrapErr(err)
+		}
+	}
+	h.Public = append(h.Public, paths...)
+	return nil
+}
+
+func (h *Handler) unmarshalApps(d *caddyfile.Dispenser) error {
+	if h.Apps = d.RemainingArgs(); len(h.Apps) == 0 {
+		return d.ArgErr()
+	}
+	for _, name := range h.Apps {
+		if name == "*" || isPlaceholder(name) {
+			continue
+		}
+		if err := checkAppID(name); err != nil {
+			return d.WrapErr(err)
+		}
+	}
+	return nil
+}
+
+func (h *Handler) unmarshalCookie(d *caddyfile.Dispenser) (err error) {
+	h.Cookie = defaultCookie
+	if d.NextArg() {
+		if h.Cookie, err = cookieName(d.Val()); err != nil {
+			return d.WrapErr(err)
+		}
+	}
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	return nil
+}
+
+// Interface guards
+var (
+	_ caddyfile.Unmarshaler = (*Handler)(nil)
+	_ caddy.Module          = (*Handler)(nil)
+)

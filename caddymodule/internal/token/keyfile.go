@@ -1,0 +1,144 @@
+// keyfile.go: keys from the operator's files.
+
+package token
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+// maxKeyFileBytes is far above any key; it bounds what a wrong path can cost.
+const maxKeyFileBytes = 64 << 10
+
+// LoadFiles reads the keys of alg in order: the first signs, all verify.
+// Asymmetric keys are PEM (PKCS#8, PKCS#1 or SEC1, and public keys in second or
+// later place); an HS256 secret is hex, else base64, else raw bytes, one trailing
+// newline ignored. Errors name the file and never show what it holds.
+func LoadFiles(alg Algorithm, paths ...string) ([]*Key, error) {
+	if _, err := ParseAlgorithm(string(alg)); err != nil {
+		return nil, err
+	}
+	if len(paths) == 0 {
+		return nil, errors.New("no token key file is named")
+	}
+	keys := make([]*Key, 0, len(paths))
+	seen := map[string]string{}
+	for i, path := range paths {
+		key, err := loadFile(alg, path)
+		if err != nil {
+			return nil, fmt.Errorf("token key file %q: %w", path, err)
+		}
+		if i == 0 && !key.CanSign() {
+			return nil, fmt.Errorf("token key file %q: holds a public key, but the first file has to sign; put the private key first", path)
+		}
+		if other, dup := seen[key.kid]; dup {
+			return nil, fmt.Errorf("token key file %q: holds the same key as %q; remove one of them", path, other)
+		}
+		seen[key.kid] = path
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
+func loadFile(alg Algorithm, path string) (*Key, error) {
+	content, err := readKeyFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var material any
+	if alg == HS256 {
+		material, err = parseSecret(content)
+	} else {
+		material, err = parsePEM(alg, content)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return NewKey(alg, material)
+}
+
+func readKeyFile(path string) ([]byte, error) {
+	if path == "" {
+		return nil, errors.New("the path is empty")
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		// The path is in our own words already; keep the cause alone.
+		var perr *os.PathError
+		if errors.As(err, &perr) {
+			err = perr.Err
+		}
+		return nil, fmt.Errorf("cannot be opened: %w", err)
+	}
+	defer file.Close()
+	if info, err := file.Stat(); err == nil && info.IsDir() {
+		return nil, errors.New("is a directory; name the file in it")
+	}
+	content, err := io.ReadAll(io.LimitReader(file, maxKeyFileBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("cannot be read: %w", err)
+	}
+	if len(content) > maxKeyFileBytes {
+		return nil, errors.New("is too large to be a key")
+	}
+	return content, nil
+}
+
+// parsePEM finds the one key in content. It does not wrap the parsers' errors:
+// they speak about ASN.1, and the operator needs to know what to do.
+func parsePEM(alg Algorithm, content []byte) (any, error) {
+	if len(bytes.TrimSpace(content)) == 0 {
+		return nil, fmt.Errorf("is empty; write %s into it as PEM", keyKinds[alg])
+	}
+	block, rest := pem.Decode(content)
+	// openssl ecparam -genkey writes the curve's name before the key.
+	if block != nil && block.Type == "EC PARAMETERS" {
+		block, rest = pem.Decode(rest)
+	}
+	if block == nil {
+		return nil, fmt.Errorf("holds no complete PEM block; %s needs %s as PKCS#8, PKCS#1 or SEC1", alg, keyKinds[alg])
+	}
+	if len(bytes.TrimSpace(rest)) > 0 {
+		return nil, errors.New("holds more than one key; use one file for each key")
+	}
+	if block.Type == "ENCRYPTED PRIVATE KEY" || block.Headers["DEK-Info"] != "" ||
+		strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED") {
+		return nil, errors.New("is encrypted with a passphrase, which a server cannot type; decrypt it with: openssl pkey -in FILE -out NEWFILE")
+	}
+	material, err := parseBlock(block)
+	if err != nil {
+		return nil, err
+	}
+	return material, nil
+}
+
+func parseBlock(block *pem.Block) (material any, err error) {
+	switch block.Type {
+	case "PRIVATE KEY":
+		material, err = x509.ParsePKCS8PrivateKey(block.Bytes)
+	case "RSA PRIVATE KEY":
+		material, err = x509.ParsePKCS1PrivateKey(block.Bytes)
+	case "EC PRIVATE KEY":
+		material, err = x509.ParseECPrivateKey(block.Bytes)
+	case "PUBLIC KEY":
+		material, err = x509.ParsePKIXPublicKey(block.Bytes)
+	case "RSA PUBLIC KEY":
+		material, err = x509.ParsePKCS1PublicKey(block.Bytes)
+	case "OPENSSH PRIVATE KEY":
+		return nil, errors.New("is in OpenSSH's own form; convert a copy with: ssh-keygen -p -m PKCS8 -f FILE")
+	case "CERTIFICATE":
+		return nil, errors.New("is a certificate; name the file of its private key")
+	default:
+		return nil, errors.New("holds a PEM block that is no key; use PKCS#8, PKCS#1 or SEC1")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("holds a damaged or unsupported %q block; export the key again as PKCS#8", block.Type)
+	}
+	return material, nil
+}

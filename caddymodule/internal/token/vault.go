@@ -1,0 +1,277 @@
+// vault.go: keys the gateway made itself, kept in Caddy's storage and shared by
+// all nodes that share it.
+
+package token
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/certmagic"
+)
+
+// VaultOptions say where the keys are kept and what they sign.
+type VaultOptions struct {
+	Options
+	// Where the keys are kept. Who can read it can mint tokens, as with the
+	// private keys of certificates that live there too.
+	Storage certmagic.Storage
+	// The algorithm of all keys. Each has a document of its own, so changing it
+	// ends the tokens of the other one.
+	Algorithm Algorithm
+	// How long before it signs a new key is published. It has to cover a few of
+	// the caller's refreshes on every node. Default: 5m.
+	ActivationDelay time.Duration
+}
+
+const (
+	defaultActivationDelay = 5 * time.Minute
+	// storageTimeout bounds one operation, waiting for the lock included. A
+	// lock of a node that crashed goes stale well within it.
+	storageTimeout = time.Minute
+	// verifySlack keeps a superseded key a little longer than its last token
+	// can live: nodes go over to the next key one refresh and one clock error
+	// apart.
+	verifySlack = 15 * time.Minute
+)
+
+// Vault keeps keys in storage. It is safe for concurrent use. Nothing happens
+// by itself: the caller refreshes, rotates and takes snapshots.
+type Vault struct {
+	opts   VaultOptions
+	prefix string
+	// One operation at a time within the process: waiting for ourselves on a
+	// storage lock costs a second with files. A channel, to wait with a context.
+	busy chan struct{}
+
+	mu      sync.RWMutex
+	entries []entry // as last read, by activation
+}
+
+// entry is one key with its times. The rest follows from them: who signs now,
+// and when a superseded key goes.
+type entry struct {
+	key         *Key
+	created     time.Time
+	activeFrom  time.Time
+	maxLifetime time.Duration // the greatest configured anywhere while it could sign
+}
+
+// errAbsent is apart from all other failures, as only it allows a first key.
+var errAbsent = errors.New("there are no token keys in storage")
+
+// OpenVault reads the keys and makes the first one if there are none. A document
+// that cannot be read or understood is an error: a new key in its place would
+// log everybody out.
+func OpenVault(ctx context.Context, opts VaultOptions) (*Vault, error) {
+	prefix, err := opts.check()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := ParseAlgorithm(string(opts.Algorithm)); err != nil {
+		return nil, err
+	}
+	if opts.Storage == nil {
+		return nil, errors.New("there is no storage for the token keys")
+	}
+	if opts.ActivationDelay < 0 {
+		return nil, errors.New("the activation delay of token keys is negative")
+	}
+	if opts.ActivationDelay == 0 {
+		opts.ActivationDelay = defaultActivationDelay
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	v := &Vault{opts: opts, prefix: prefix, busy: make(chan struct{}, 1)}
+	err = v.Refresh(ctx)
+	if errors.Is(err, errAbsent) {
+		err = v.change(ctx, true, func(entries []entry, now time.Time) ([]entry, bool, error) {
+			if len(entries) > 0 { // another node was first
+				return v.raise(entries, now)
+			}
+			first, err := v.generate(now, now)
+			return []entry{first}, true, err
+		})
+	}
+	if err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// Refresh reads the keys again. After an error the vault keeps those it had,
+// also when the document has vanished: only OpenVault makes a first key.
+func (v *Vault) Refresh(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
+	defer cancel()
+	if err := v.begin(ctx); err != nil {
+		return err
+	}
+	entries, err := v.load(ctx)
+	v.end()
+	if err != nil {
+		return err
+	}
+	// Nodes configured for longer tokens than the one that made the key say so
+	// in the document, or the key would go while their tokens are alive.
+	if _, short, _ := v.raise(entries, v.opts.Now()); short {
+		return v.change(ctx, false, v.raise)
+	}
+	v.adopt(entries)
+	return nil
+}
+
+// Snapshot is the ring for the moment now. Without a Refresh in between it
+// changes only when a key starts to sign or stops to verify.
+func (v *Vault) Snapshot(now time.Time) *Keyring {
+	entries := v.current()
+	signer := signerAt(entries, now)
+	keys := []*Key{entries[signer].key}
+	for i := len(entries) - 1; i >= 0; i-- {
+		if i != signer && !v.over(entries, i, now) {
+			keys = append(keys, entries[i].key)
+		}
+	}
+	return assemble(v.opts.Options, v.prefix, keys)
+}
+
+// Keys describes all keys in the document, newest first.
+func (v *Vault) Keys(now time.Time) []KeyInfo {
+	entries := v.current()
+	infos := make([]KeyInfo, 0, len(entries))
+	for i := len(entries) - 1; i >= 0; i-- {
+		infos = append(infos, v.info(entries, i, now))
+	}
+	return infos
+}
+
+func (v *Vault) info(entries []entry, i int, now time.Time) KeyInfo {
+	e := entries[i]
+	info := KeyInfo{KID: e.key.kid, Algorithm: e.key.alg, State: Verifying, Created: e.created, ActiveFrom: e.activeFrom}
+	switch signer := signerAt(entries, now); {
+	case i == signer:
+		info.State = Signing
+	case i > signer:
+		info.State = Pending
+	}
+	if i < len(entries)-1 {
+		info.VerifiesUntil = verifiesUntil(entries, i)
+	}
+	return info
+}
+
+// signerAt is the newest key that is active. If this node's clock is behind and
+// none is, the oldest signs: its maker found it active.
+func signerAt(entries []entry, now time.Time) int {
+	for i := len(entries) - 1; i > 0; i-- {
+		if !entries[i].activeFrom.After(now) {
+			return i
+		}
+	}
+	return 0
+}
+
+// verifiesUntil is meaningful for all keys but the newest, which has no end yet.
+func verifiesUntil(entries []entry, i int) time.Time {
+	return entries[i+1].activeFrom.Add(entries[i].maxLifetime + verifySlack)
+}
+
+func (v *Vault) over(entries []entry, i int, now time.Time) bool {
+	return i < len(entries)-1 && !verifiesUntil(entries, i).After(now)
+}
+
+// raise notes our lifetime at the keys that can still sign.
+func (v *Vault) raise(entries []entry, now time.Time) ([]entry, bool, error) {
+	changed := false
+	entries = append([]entry(nil), entries...)
+	for i := signerAt(entries, now); i < len(entries); i++ {
+		if entries[i].maxLifetime < v.opts.MaxLifetime {
+			entries[i].maxLifetime, changed = v.opts.MaxLifetime, true
+		}
+	}
+	return entries, changed, nil
+}
+
+func (v *Vault) generate(created, activeFrom time.Time) (entry, error) {
+	key, err := GenerateKey(v.opts.Algorithm)
+	return entry{
+		key: key,
+		// As the document will hold them, so that nobody sees two versions.
+		created:     created.Truncate(time.Second),
+		activeFrom:  activeFrom.Truncate(time.Second),
+		maxLifetime: v.opts.MaxLifetime,
+	}, err
+}
+
+func (v *Vault) current() []entry {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.entries // replaced as a whole, never changed in place
+}
+
+func (v *Vault) adopt(entries []entry) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.entries = entries
+}
+
+func (v *Vault) begin(ctx context.Context) error {
+	select {
+	case v.busy <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for another use of the token keys: %w", ctx.Err())
+	}
+}
+
+func (v *Vault) end() { <-v.busy }
+
+func (v *Vault) path() string {
+	return "wechat/token_keys/" + strings.ToLower(string(v.opts.Algorithm)) + ".json"
+}
+
+func (v *Vault) load(ctx context.Context) ([]entry, error) {
+	data, err := v.opts.Storage.Load(ctx, v.path())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w at %s", errAbsent, v.path())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading token keys %s from storage: %w", v.path(), err)
+	}
+	entries, err := decodeDocument(data, v.opts.Algorithm)
+	if err != nil {
+		return nil, fmt.Errorf("token keys %s in storage: %w; restore the document, or delete it and reload to start anew, which ends all sessions' tokens",
+			v.path(), err)
+	}
+	return entries, nil
+}
+
+// String shows where the keys are, not what they are.
+func (v *Vault) String() string { return "token vault " + v.path() }
+
+// GoString is for %#v.
+func (v *Vault) GoString() string { return v.String() }
+
+// Format answers every verb.
+func (v *Vault) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, v.String()) }
+
+// LogValue is for log/slog.
+func (v *Vault) LogValue() slog.Value { return slog.StringValue(v.String()) }
+
+// MarshalJSON is for encoders and zap's reflection.
+func (v *Vault) MarshalJSON() ([]byte, error) { return json.Marshal(v.String()) }
+
+var (
+	_ fmt.Formatter  = (*Vault)(nil)
+	_ slog.LogValuer = (*Vault)(nil)
+	_ json.Marshaler = (*Vault)(nil)
+)

@@ -1,0 +1,176 @@
+// vaultrotate.go: new keys in, old keys out, under the storage's lock.
+
+package token
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+)
+
+// maxClockError is how far another node's clock may be off before we take the
+// date of a key for a mistake and not for a plan.
+const maxClockError = time.Hour
+
+// Rotate publishes a new key that will sign after the activation delay, and
+// returns it. If one is on its way already that one is returned, so asking twice
+// is asking once.
+func (v *Vault) Rotate(ctx context.Context) (KeyInfo, error) {
+	var info KeyInfo
+	err := v.change(ctx, false, func(entries []entry, now time.Time) ([]entry, bool, error) {
+		entries, changed := v.tidy(entries, now)
+		if last := entries[len(entries)-1]; !last.activeFrom.After(now) {
+			next, err := v.generate(now, now.Add(v.opts.ActivationDelay))
+			if err != nil {
+				return nil, false, err
+			}
+			entries, changed = append(entries, next), true
+		}
+		info = v.info(entries, len(entries)-1, now)
+		return entries, changed, nil
+	})
+	if err != nil {
+		return KeyInfo{}, err
+	}
+	return info, nil
+}
+
+// RotateIfDue rotates when the newest key has been signing for every, and drops
+// keys whose tokens are all dead. With every zero or less it only does the
+// latter. It touches storage only if there is something to do, and reports
+// whether the document changed.
+func (v *Vault) RotateIfDue(ctx context.Context, every time.Duration) (bool, error) {
+	if !v.due(every) {
+		return false, nil
+	}
+	changed := false
+	err := v.change(ctx, false, func(entries []entry, now time.Time) ([]entry, bool, error) {
+		// As read under the lock: another node may have been first.
+		entries, changed = v.tidy(entries, now)
+		if !servedFor(entries, every, now) {
+			return entries, changed, nil
+		}
+		next, err := v.generate(now, now.Add(v.opts.ActivationDelay))
+		changed = true
+		return append(entries, next), changed, err
+	})
+	return changed && err == nil, err
+}
+
+// due looks at the keys as last read, without storage and without making keys.
+func (v *Vault) due(every time.Duration) bool {
+	entries, now := v.current(), v.opts.Now()
+	_, untidy := v.tidy(entries, now)
+	return untidy || servedFor(entries, every, now)
+}
+
+// servedFor is false for a pending key too: it has not served at all.
+func servedFor(entries []entry, every time.Duration, now time.Time) bool {
+	return every > 0 && !entries[len(entries)-1].activeFrom.Add(every).After(now)
+}
+
+// Revoke takes a key out at once, and with it every token it signed: for a key
+// that somebody else may know. Other nodes follow at their next Refresh. If the
+// key was signing, the pending key signs from now on, or else a new one.
+func (v *Vault) Revoke(ctx context.Context, kid string) error {
+	return v.change(ctx, false, func(entries []entry, now time.Time) ([]entry, bool, error) {
+		signer := signerAt(entries, now)
+		for i, e := range entries {
+			if e.key.kid != kid {
+				continue
+			}
+			rest := append(append([]entry(nil), entries[:i]...), entries[i+1:]...)
+			switch {
+			case i != signer:
+			case i < len(rest): // the pending one moved up to this place
+				rest[i].activeFrom = now
+			default:
+				// Never back to a superseded key: it was put away for a reason.
+				next, err := v.generate(now, now)
+				if err != nil {
+					return nil, false, err
+				}
+				rest = append(rest, next)
+			}
+			return rest, true, nil
+		}
+		return nil, false, fmt.Errorf("there is no token key %q", kid)
+	})
+}
+
+// tidy drops the keys that are over and repairs the date of a key that a node
+// with a wrong clock published, which would block rotation until then.
+func (v *Vault) tidy(entries []entry, now time.Time) ([]entry, bool) {
+	var kept []entry
+	changed := false
+	for i, e := range entries {
+		if v.over(entries, i, now) {
+			changed = true
+			continue
+		}
+		if latest := now.Add(v.opts.ActivationDelay); e.activeFrom.After(latest.Add(maxClockError)) {
+			e.activeFrom, changed = latest, true
+		}
+		kept = append(kept, e)
+	}
+	return kept, changed
+}
+
+// change reads the document under the storage's lock, lets edit work on a copy,
+// writes the result and takes over what the storage then holds. A key is
+// in nobody's memory before it is in storage, so no token is signed with a key
+// that other nodes cannot learn. Storage locks can fail in rare cases; reading
+// back makes all nodes end with the same document even then.
+func (v *Vault) change(ctx context.Context, create bool,
+	edit func([]entry, time.Time) ([]entry, bool, error),
+) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
+	defer cancel()
+	if err := v.begin(ctx); err != nil {
+		return err
+	}
+	defer v.end()
+
+	lock := "wechat_token_keys_" + string(v.opts.Algorithm)
+	if err := v.opts.Storage.Lock(ctx, lock); err != nil {
+		return fmt.Errorf("locking the token keys in storage: %w", err)
+	}
+	defer func() {
+		// Also when ctx has ended, or the lock would stay.
+		unlockCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storageTimeout)
+		defer cancel()
+		uerr := v.opts.Storage.Unlock(unlockCtx, lock)
+		if uerr != nil && !errors.Is(uerr, fs.ErrNotExist) {
+			err = errors.Join(err, fmt.Errorf("unlocking the token keys in storage: %w", uerr))
+		}
+	}()
+
+	entries, err := v.load(ctx)
+	if err != nil && !(create && errors.Is(err, errAbsent)) {
+		return err
+	}
+	entries, changed, err := edit(entries, v.opts.Now())
+	if err != nil {
+		return err
+	}
+	if changed {
+		data, err := encodeDocument(entries, v.opts.Algorithm)
+		if err != nil {
+			return err
+		}
+		// Never write what nobody could read: a clock at 1970 is enough for that.
+		if _, err := decodeDocument(data, v.opts.Algorithm); err != nil {
+			return fmt.Errorf("token keys not written to storage: %w", err)
+		}
+		if err := v.opts.Storage.Store(ctx, v.path(), data); err != nil {
+			return fmt.Errorf("writing token keys %s to storage: %w", v.path(), err)
+		}
+		if entries, err = v.load(ctx); err != nil {
+			return err
+		}
+	}
+	v.adopt(entries)
+	return nil
+}

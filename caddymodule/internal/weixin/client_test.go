@@ -1,0 +1,104 @@
+// client_test.go: which options make a client, and what closing one does.
+package weixin
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The app secret goes to the base URL, so a typo in it must not send it in clear text
+// or to a place an attacker chose; and the error must not print a password.
+func TestBaseURL(t *testing.T) {
+	for raw, want := range map[string]string{
+		"":                            "https://api.weixin.qq.com",
+		"https://api.weixin.qq.com":   "https://api.weixin.qq.com",
+		"https://api2.weixin.qq.com/": "https://api2.weixin.qq.com",
+		"HTTPS://gw.example:8443/wx/": "https://gw.example:8443/wx",
+		"http://127.0.0.1:8080":       "http://127.0.0.1:8080",
+		"http://127.9.9.9":            "http://127.9.9.9",
+		"http://[::1]:8080":           "http://[::1]:8080",
+		"http://localhost:8080":       "http://localhost:8080",
+		"https://[2001:db8::1]":       "https://[2001:db8::1]",
+	} {
+		c, err := New(Options{BaseURL: raw})
+		if err != nil {
+			t.Errorf("%q: %v", raw, err)
+			continue
+		}
+		if got := c.base.String(); got != want {
+			t.Errorf("%q: base = %q, want %q", raw, got, want)
+		}
+		_ = c.Close()
+	}
+	for raw, why := range map[string]string{
+		"http://api.weixin.qq.com":          "https",
+		"http://10.0.0.1":                   "loopback",
+		"http://localhost.evil.example":     "loopback",
+		"http://127.0.0.1.evil.example":     "loopback",
+		"http://0.0.0.0":                    "loopback",
+		"ftp://api.weixin.qq.com":           "https",
+		"api.weixin.qq.com":                 "host",
+		"//api.weixin.qq.com":               "https",
+		"https://":                          "host",
+		"https://:443":                      "host",
+		"https:api.weixin.qq.com":           "host",
+		"https://u:hunter2@api.example":     "user info",
+		"https://u@api.example":             "user info",
+		"https://api.example?token=hunter2": "query",
+		"https://api.example?":              "query",
+		"https://api.example/#hunter2":      "fragment",
+		"https://api.example#":              "fragment",
+		"https://api.example:hunter2":       "parsed",
+		"https://api.example/\x00hunter2":   "parsed",
+	} {
+		c, err := New(Options{BaseURL: raw})
+		if err == nil {
+			_ = c.Close()
+			t.Errorf("%q is accepted", raw)
+		} else if !strings.Contains(err.Error(), why) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%q: %v, want a word on %q and no password", raw, err, why)
+		}
+	}
+}
+
+func TestOptions(t *testing.T) {
+	c := newClient(t, "")
+	if cap(c.gate.places) != 64 || c.gate.maxQueue != 1024 {
+		t.Errorf("defaults %d, %d; want 64, 1024", cap(c.gate.places), c.gate.maxQueue)
+	}
+	want := BreakerOptions{10 * time.Second, 5, 10, 0.6, 5 * time.Second, 2}
+	if got, err := (BreakerOptions{}).withDefaults(); got != want || err != nil {
+		t.Errorf("breaker defaults %+v, %v; want %+v", got, err, want)
+	}
+	for _, o := range []Options{
+		{MaxConcurrent: -1},
+		{Breaker: BreakerOptions{Window: -1}},
+		{Breaker: BreakerOptions{ConsecutiveFailures: -1}},
+		{Breaker: BreakerOptions{MinRequests: -1}},
+		{Breaker: BreakerOptions{FailureRatio: -0.1}},
+		{Breaker: BreakerOptions{FailureRatio: 1.1}},
+		{Breaker: BreakerOptions{FailureRatio: math.NaN()}},
+		{Breaker: BreakerOptions{OpenFor: -1}},
+		{Breaker: BreakerOptions{Probes: -1}},
+	} {
+		if c, err := New(o); err == nil {
+			_ = c.Close()
+			t.Errorf("%+v is accepted", o)
+		}
+	}
+}
+
+// A pool's destructor may run with calls out; they finish, and it may run twice.
+func TestClose(t *testing.T) {
+	c := serve(t, say(goodAnswer))
+	for range 2 {
+		if _, err := exchange(t.Context(), c, testCode); err != nil {
+			t.Error(err)
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -1,0 +1,71 @@
+// log.go: what the operator reads. No line holds a code, a token, a session key
+// or a secret; texts from outside are fields, never part of a message.
+
+package caddymodule
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/weixin"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
+)
+
+// logLogin writes the one line of a login. What the operator must mend is an
+// error; what WeChat or the store cannot do now is a warning; a client's bad
+// code is neither.
+func (a *App) logLogin(appid string, s *session.Session, took time.Duration, err error) {
+	fields := []zap.Field{zap.String("appid", appid), zap.Duration("duration", took)}
+	if err == nil {
+		a.logger.Info("login", append(fields, zap.String("result", "ok"),
+			zap.String("openid", s.OpenID), zap.String("session_id", s.ID))...)
+		return
+	}
+	p := classify(err)
+	fields = append(fields, zap.String("result", p.reason), zap.Int("status", p.status))
+	level := zapcore.InfoLevel
+	switch {
+	case p.status == http.StatusBadGateway:
+		level = zapcore.ErrorLevel
+	case p.status >= 500:
+		level = zapcore.WarnLevel
+	}
+	a.logger.Log(level, "login", append(fields, errorFields(err)...)...)
+}
+
+func (a *App) logLogout(c *caller) {
+	a.logger.Info("logout", zap.String("appid", c.AppID), zap.String("openid", c.OpenID), zap.String("session_id", c.ID))
+}
+
+// logRefusal tells, at debug, why a request was turned away; a store that does
+// not answer is an error of its own.
+func (a *App) logRefusal(r *http.Request, where string, p problem, err error) {
+	level := zapcore.DebugLevel
+	if p.reason == "store_error" || p.reason == "store_full" {
+		level = zapcore.ErrorLevel
+	}
+	if entry := a.logger.Check(level, "refused"); entry != nil {
+		entry.Write(append([]zap.Field{
+			zap.String("by", where), zap.String("result", p.reason), zap.Int("status", p.status),
+			zap.String("host", r.Host), zap.String("method", r.Method), zap.String("path", r.URL.Path),
+		}, errorFields(err)...)...)
+	}
+}
+
+func errorFields(err error) []zap.Field {
+	fields := []zap.Field{zap.Error(err)}
+	var we *weixin.Error
+	if errors.As(err, &we) {
+		if we.Errcode != 0 {
+			fields = append(fields, zap.Int("errcode", we.Errcode))
+		}
+		if we.RID != "" {
+			fields = append(fields, zap.String("rid", we.RID))
+		}
+	}
+	return fields
+}

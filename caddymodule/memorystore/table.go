@@ -1,0 +1,90 @@
+// table.go: everything that is kept, its bounds, and its life from New to Close.
+
+package memorystore
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
+)
+
+// table is what outlives a configuration. It knows none: no logger, no context.
+//
+// Locks are taken in this order: stripes of users (the lower first), then one
+// shard of a shelf, then go-cache's own. A session is put, replaced and removed
+// only by who holds the stripe of its user (and of the one it replaces), so
+// shelf and index always agree. Functions of callers run under no lock.
+type table struct {
+	sessions, marks, values *shelf
+	users                   *userIndex
+
+	limits atomic.Pointer[Limits] // in force
+
+	tuneMu sync.Mutex
+	tunes  []*Limits // of all configurations that use the table, the newest last
+
+	stop, stopped chan struct{}
+}
+
+func newTable() *table {
+	t := &table{
+		sessions: newShelf(), marks: newShelf(), values: newShelf(),
+		users: newUserIndex(),
+		stop:  make(chan struct{}), stopped: make(chan struct{}),
+	}
+	t.limits.Store(new(Limits{}.withDefaults()))
+	go t.sweepEvery(sweepInterval)
+	return t
+}
+
+// close ends the sweeper. Requests that are still under way find the table as it was.
+func (t *table) close() {
+	close(t.stop)
+	<-t.stopped
+}
+
+// tune puts limits in force until they are dropped or newer ones come. They are
+// not part of the table's identity: sessions must not end because a number changed.
+func (t *table) tune(l *Limits) {
+	t.tuneMu.Lock()
+	defer t.tuneMu.Unlock()
+	t.tunes = append(t.tunes, l)
+	t.limits.Store(l)
+}
+
+// untune drops limits; those of the newest configuration that is left apply, so
+// that a reload that failed leaves no trace.
+func (t *table) untune(l *Limits) {
+	t.tuneMu.Lock()
+	defer t.tuneMu.Unlock()
+	t.tunes = slices.DeleteFunc(t.tunes, func(have *Limits) bool { return have == l })
+	if n := len(t.tunes); n > 0 {
+		t.limits.Store(t.tunes[n-1])
+	}
+}
+
+// Sessions returns how many sessions are held. Those that expired within the
+// last seconds may be among them.
+func (t *table) Sessions(context.Context) int { return int(t.sessions.entries.Load()) }
+
+// Table is a store without Caddy, for tests, benchmarks and other programs.
+type Table struct{ *table }
+
+// New returns an empty table of its own. Close it to end its goroutine.
+func New(l Limits) *Table {
+	t := newTable()
+	t.tune(new(l.withDefaults()))
+	return &Table{t}
+}
+
+// Close ends the table's goroutine; call it once. What it holds is left to the
+// garbage collector.
+func (t *Table) Close() error {
+	t.close()
+	return nil
+}
+
+var _ session.Store = (*Table)(nil)

@@ -1,0 +1,134 @@
+// scrub.go: what a client may not send on: identity headers in any spelling,
+// hop-by-hop tricks, upgrades other than WebSocket, and trailers.
+
+package caddymodule
+
+import (
+	"net/http"
+	"strings"
+
+	"golang.org/x/net/http/httpguts"
+)
+
+// reservedPrefixes are the header names, folded, that only the gateway (or
+// WeChat's own cloud, which is not in front of us) may set. Backends that came
+// from WeChat Cloud Run trust X-WX-OPENID as others trust X-WeChat-OpenID.
+var reservedPrefixes = [...]string{"x-wechat-", "x-wx-"}
+
+// reserved reports whether a header name is one of ours in any spelling that a
+// server behind us could take for it. CGI and its descendants map "_" and ".",
+// and some map every character that is no letter or digit, to the character
+// that "-" becomes; so all of these count as "-", and case does not count.
+func reserved(name string) bool {
+	for _, prefix := range reservedPrefixes {
+		if len(name) < len(prefix) {
+			continue
+		}
+		i := 0
+		for i < len(prefix) && foldByte(name[i]) == prefix[i] {
+			i++
+		}
+		if i == len(prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+func foldByte(b byte) byte {
+	switch {
+	case 'a' <= b && b <= 'z', '0' <= b && b <= '9':
+		return b
+	case 'A' <= b && b <= 'Z':
+		return b + ('a' - 'A')
+	default:
+		return '-'
+	}
+}
+
+// cleanRequest is a request that lost everything by which a client could speak
+// in the gateway's name. Identity can be written to nothing else.
+type cleanRequest struct {
+	*http.Request
+
+	// trailers says that the client announced trailers. They are gone from this
+	// request, but not from the one that Caddy's error routes work on.
+	trailers bool
+}
+
+// scrub takes the client's word out of a request. It runs on every request
+// that reaches the handler, before any decision.
+func scrub(r *http.Request) cleanRequest {
+	// the raw keys: Header.Del would look for the canonical spelling only
+	for name := range r.Header {
+		if reserved(name) {
+			delete(r.Header, name)
+		}
+	}
+
+	// The reverse proxy deletes, after us, every header that the client named
+	// in Connection, ours included. And it makes a blind tunnel out of any
+	// Upgrade that the backend agrees to, through which the client could write
+	// headers of its own choice. So Connection keeps at most the one token that
+	// a WebSocket needs, and Upgrade survives only as exactly that.
+	if len(r.Header["Connection"]) > 0 || len(r.Header["Upgrade"]) > 0 {
+		websocket := isWebSocketUpgrade(r)
+		delete(r.Header, "Connection")
+		if websocket {
+			r.Header["Connection"] = []string{"Upgrade"}
+		} else {
+			delete(r.Header, "Upgrade")
+		}
+	}
+	delete(r.Header, "Http2-Settings")
+
+	// Trailers arrive after every check. The reverse proxy reads them from the
+	// request that net/http fills while the body is read; a copy of the request
+	// is not that one, so nothing can come back into it. Without a body there
+	// are none, and the copy is saved.
+	trailers := r.Trailer != nil
+	if r.ContentLength != 0 || trailers {
+		r = r.WithContext(r.Context())
+		r.Trailer = nil
+		delete(r.Header, "Trailer")
+	}
+	return cleanRequest{r, trailers}
+}
+
+// isWebSocketUpgrade reports whether an HTTP/1.1 request asks for a WebSocket
+// and for nothing else.
+func isWebSocketUpgrade(r *http.Request) bool {
+	upgrade := r.Header["Upgrade"]
+	return len(upgrade) == 1 && strings.EqualFold(strings.TrimSpace(upgrade[0]), "websocket") &&
+		httpguts.HeaderValuesContainsToken(r.Header["Connection"], "upgrade")
+}
+
+// isWebSocketConnect reports whether a request opens a WebSocket over HTTP/2
+// (RFC 8441) or HTTP/3 (RFC 9220), in the two ways that Caddy's proxy knows.
+func isWebSocketConnect(r *http.Request) bool {
+	if r.Method != http.MethodConnect {
+		return false
+	}
+	switch r.ProtoMajor {
+	case 2:
+		protocol := r.Header[":protocol"]
+		return len(protocol) == 1 && protocol[0] == "websocket"
+	case 3:
+		return r.Proto == "websocket"
+	default:
+		return false
+	}
+}
+
+// opensWebSocket reports whether the request is a WebSocket handshake.
+func opensWebSocket(r *http.Request) bool {
+	return isWebSocketUpgrade(r) || isWebSocketConnect(r)
+}
+
+// tunnels reports whether the method is one that the gateway passes on for
+// nobody: CONNECT is a pipe past every check unless it is a WebSocket, and
+// TRACE shows the identity headers and cookies to whoever asks.
+func tunnels(r *http.Request) bool {
+	return r.Method == http.MethodTrace ||
+		r.Method == http.MethodConnect && !isWebSocketConnect(r)
+}

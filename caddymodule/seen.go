@@ -1,0 +1,104 @@
+// seen.go: tokens that were already verified, so that a token costs its
+// signature once and a look-up from then on.
+
+package caddymodule
+
+import (
+	"crypto/sha256"
+	"sync"
+	"time"
+)
+
+const (
+	seenShards = 64
+
+	// maxSeen bounds the memory: a caller with its session takes some 600 bytes.
+	// Beyond it, tokens are verified again when they come back.
+	maxSeen = 1 << 20
+)
+
+// tokenDigest names a token by all of its bytes: two tokens with one digest
+// would be a SHA-256 collision. Nothing in the table gives a token back.
+type tokenDigest [sha256.Size]byte
+
+func digestToken(text string) tokenDigest {
+	// a token of the allowed length fits on the stack; a longer one is not ours
+	var buf [1024]byte
+	if len(text) > len(buf) {
+		return sha256.Sum256([]byte(text))
+	}
+	return sha256.Sum256(buf[:copy(buf[:], text)])
+}
+
+// seenTokens remembers callers by token. It holds only what a key of one ring
+// has verified: a ring that lost a key gets a new, empty table.
+//
+// An entry is no promise: whoever takes one must ask it whether it still lives.
+type seenTokens struct{ shards [seenShards]seenShard }
+
+type seenShard struct {
+	mu      sync.RWMutex
+	callers map[tokenDigest]*caller
+	_       [32]byte // keeps the locks of neighbours on different cache lines
+}
+
+func newSeenTokens() *seenTokens {
+	t := new(seenTokens)
+	for i := range t.shards {
+		t.shards[i].callers = make(map[tokenDigest]*caller)
+	}
+	return t
+}
+
+func (t *seenTokens) shard(d tokenDigest) *seenShard { return &t.shards[d[0]%seenShards] }
+
+func (t *seenTokens) get(d tokenDigest) *caller {
+	s := t.shard(d)
+	s.mu.RLock()
+	c := s.callers[d]
+	s.mu.RUnlock()
+	return c
+}
+
+func (t *seenTokens) put(d tokenDigest, c *caller) {
+	s := t.shard(d)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.callers[d]; !ok && len(s.callers) >= maxSeen/seenShards {
+		// any one will do: it only costs that token a second verification
+		for victim := range s.callers {
+			delete(s.callers, victim)
+			break
+		}
+	}
+	s.callers[d] = c
+}
+
+func (t *seenTokens) drop(d tokenDigest) {
+	s := t.shard(d)
+	s.mu.Lock()
+	delete(s.callers, d)
+	s.mu.Unlock()
+}
+
+// sweep forgets what is no longer alive. Looking is the long part, and requests
+// may read meanwhile; what died or was put back in between is found next time.
+func (t *seenTokens) sweep(now time.Time) {
+	var dead []tokenDigest
+	for i := range t.shards {
+		s := &t.shards[i]
+		dead = dead[:0]
+		s.mu.RLock()
+		for d, c := range s.callers {
+			if !c.Live(now) {
+				dead = append(dead, d)
+			}
+		}
+		s.mu.RUnlock()
+		s.mu.Lock()
+		for _, d := range dead {
+			delete(s.callers, d)
+		}
+		s.mu.Unlock()
+	}
+}

@@ -1,0 +1,129 @@
+// sessiontest_test.go: the suite passes a good store and fails every bad one.
+
+package sessiontest
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/memorystore"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
+)
+
+// recorder is the tb of a check that may fail without failing the test.
+type recorder struct {
+	mu       sync.Mutex
+	failures []string
+}
+
+func (*recorder) Helper() {}
+
+func (r *recorder) Errorf(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failures = append(r.failures, fmt.Sprintf(format, args...))
+}
+
+func (r *recorder) Fatalf(format string, args ...any) {
+	r.Errorf(format, args...)
+	runtime.Goexit()
+}
+
+// failures runs one check in a bubble and returns what it complained about.
+func failures(t *testing.T, ck check, spoil func(session.Store) (one, other session.Store)) []string {
+	t.Helper()
+	var rec recorder
+	synctest.Test(t, func(*testing.T) {
+		table := memorystore.New(memorystore.Limits{})
+		defer table.Close()
+		one, other := spoil(table)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			ck.run(&rec, env{store: one, other: other, forward: time.Sleep})
+		}()
+		<-done
+	})
+	return rec.failures
+}
+
+func find(t *testing.T, rule string) check {
+	t.Helper()
+	for _, ck := range slices.Concat(checks(), peerChecks(), unreachableChecks()) {
+		if ck.rule == rule {
+			return ck
+		}
+	}
+	t.Fatalf("no check %q", rule)
+	return check{}
+}
+
+// Each broken store of broken_test.go must be caught by the rule that names its
+// fault; the same rule must pass the store that it was made from.
+func TestSuiteFailsBrokenStores(t *testing.T) {
+	for _, b := range broken {
+		for _, rule := range b.caught {
+			t.Run(b.fault+"/"+rule, func(t *testing.T) {
+				ck := find(t, rule)
+				spoil := func(s session.Store) (session.Store, session.Store) {
+					bad := b.spoil(s)
+					return bad, bad
+				}
+				if b.other != nil {
+					spoil = func(s session.Store) (session.Store, session.Store) { return s, b.other(s) }
+				}
+				if len(failures(t, ck, spoil)) == 0 {
+					t.Errorf("the check passed a store with the fault: %s", b.fault)
+				}
+				if strings.Contains(rule, "cannot answer") {
+					return // a good store that cannot answer is not a table in memory
+				}
+				good := func(s session.Store) (session.Store, session.Store) { return s, s }
+				if f := failures(t, ck, good); len(f) > 0 {
+					t.Errorf("the check failed a good store: %q", f)
+				}
+			})
+		}
+	}
+}
+
+// A check that no broken store was caught by is one that may be unable to fail.
+func TestEveryKindOfCheckIsProven(t *testing.T) {
+	proven := map[string]bool{}
+	for _, b := range broken {
+		for _, rule := range b.caught {
+			proven[rule] = true
+		}
+	}
+	for name, list := range map[string][]check{
+		"marks": markChecks(), "records": recordChecks(), "expiry": expiryChecks(), "limits": limitChecks(),
+		"updates": updateChecks(), "users": userChecks(), "leases": leaseChecks(), "values": valueChecks(),
+		"cancel": cancelChecks(), "concurrency": concurrencyChecks(), "peers": peerChecks(), "unreachable": unreachableChecks(),
+	} {
+		n := 0
+		for _, ck := range list {
+			if proven[ck.rule] {
+				n++
+			}
+		}
+		if n == 0 {
+			t.Errorf("no check of %s was seen to fail", name)
+		}
+	}
+}
+
+func TestRulesHaveDistinctNames(t *testing.T) {
+	seen := map[string]bool{}
+	for _, ck := range slices.Concat(checks(), peerChecks(), unreachableChecks()) {
+		if seen[ck.rule] {
+			t.Errorf("two checks are called %q", ck.rule)
+		}
+		seen[ck.rule] = true
+	}
+}

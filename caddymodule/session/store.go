@@ -1,0 +1,114 @@
+// store.go: the contract that every session store keeps.
+
+package session
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+)
+
+var (
+	// ErrNotFound is a store's answer for a record or value that is absent,
+	// expired or ended. It is the only error that means "there is none".
+	ErrNotFound = errors.New("no such record")
+
+	// ErrFull is a store's answer to a write for which its configured bound
+	// leaves no room. Nothing was written, nothing else was given up for it.
+	ErrFull = errors.New("the session store is full")
+)
+
+// Record is one session as a store sees it: opaque bytes under an opaque key.
+//
+// Key and User are 22 characters of [A-Za-z0-9_-]. They are hashes that the
+// Manager makes, so a store may use them in file names, in keys of its own
+// and in logs; they tell nothing about who the user is.
+type Record struct {
+	Key       string
+	User      string // the same for all sessions of one (app, openid)
+	Value     []byte // never to be modified, neither by the store nor by its caller
+	IssuedAt  time.Time
+	ExpiresAt time.Time
+}
+
+// Lease tells, without asking the store again, whether a record that Get
+// returned is still what the store holds. Its zero value is alive.
+// It is safe for concurrent use.
+type Lease struct{ over atomic.Bool }
+
+// End says that the record behind the lease was deleted, replaced, pushed out
+// or may have been. A lease never comes back to life.
+func (l *Lease) End() { l.over.Store(true) }
+
+// Live reports whether the record was, as far as this process can know,
+// neither changed nor ended since. It does not look at the record's expiry.
+func (l *Lease) Live() bool { return !l.over.Load() }
+
+// Store keeps the sessions of all users, the marks of redeemed codes, and
+// small values that nodes share. Guests of namespace "wechat.stores" implement
+// it; package sessiontest holds the conformance suite that each must pass.
+//
+// The rules for all methods:
+//
+//   - Absence is ErrNotFound (or, for List and DeleteUser, nothing found).
+//     Every other error means "could not answer": the gateway then says 503 and
+//     never treats the session as ended. An error never stands for absence.
+//   - An expiry that is not in the future deletes: the entry is gone at once and
+//     the call succeeds. It never means "keep forever".
+//   - An expired entry is absent, whether or not it was swept yet.
+//   - When a write returns nil, every later read sees it: on this node at once,
+//     on every node that shares the store within one second. A store that is
+//     durable has it on disk by then.
+//   - When a write returns an error, it may or may not have happened. A store
+//     must not leave half of it: either all of the call's effects or none.
+//   - Nothing that was deleted ever comes back by an Update, a crash, a
+//     failover that the store is documented to survive, or a sweep.
+//   - Values of up to 64 KiB are kept whole. Byte slices that a store was given
+//     or has handed out are not modified by either side.
+//   - All methods are safe for concurrent use, end soon after ctx is done, and
+//     then return ctx.Err() wrapped or bare.
+type Store interface {
+	// Mark sets a mark that stays until the given time, and reports whether
+	// this call was the one that set it. Of any number of calls for one key, on
+	// all nodes together, exactly one gets true. It guards one-time codes, so
+	// when in doubt (the answer of an earlier call was lost) it says false.
+	Mark(ctx context.Context, key string, until time.Time) (first bool, err error)
+
+	// Create adds a session, replacing any record under the same key. When the
+	// user then has more than limit live sessions, the oldest by IssuedAt go (the
+	// new one never does). limit <= 0 is no limit.
+	Create(ctx context.Context, rec Record, limit int) error
+
+	// Get returns the record and a lease on it. The store ends the lease when
+	// the record is updated, deleted or pushed out, on whatever node: at once
+	// for calls on this node, within one second for those of others, and as
+	// well when it can no longer tell (a lost connection, say).
+	Get(ctx context.Context, key string) (Record, *Lease, error)
+
+	// Update replaces the value of an existing record by what change makes of
+	// it, atomically: no other Update or Delete of the record comes between, and
+	// change may be called again when one did. Times stay as they are. It never
+	// brings a record back: absent is ErrNotFound. An error of change is
+	// returned as it is, and nothing is written.
+	Update(ctx context.Context, key string, change func(value []byte) ([]byte, error)) error
+
+	// Delete ends a session. Deleting an absent one succeeds.
+	Delete(ctx context.Context, key string) error
+
+	// List returns the live sessions of a user, oldest first; none is no error.
+	List(ctx context.Context, user string) ([]Record, error)
+
+	// DeleteUser ends all sessions of a user, and tells how many were live. A
+	// session created while it runs may survive; one created before does not.
+	DeleteUser(ctx context.Context, user string) (ended int, err error)
+
+	// Value returns a shared value, or ErrNotFound.
+	Value(ctx context.Context, key string) ([]byte, error)
+
+	// UpdateValue sets a shared value to what change makes of the present one
+	// (nil when absent), atomically as Update does, and lets it expire at until.
+	// When change returns nil, the value is deleted. An error of change is
+	// returned as it is, and nothing is written.
+	UpdateValue(ctx context.Context, key string, until time.Time, change func(old []byte) ([]byte, error)) error
+}

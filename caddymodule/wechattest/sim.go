@@ -1,0 +1,199 @@
+// sim.go: the phone's side over HTTP, everything below /sim/.
+
+package wechattest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+)
+
+var simCalls = map[string]func(*Server, []byte) (any, error){
+	"/sim/login":    (*Server).simLogin,
+	"/sim/userinfo": (*Server).simUserInfo,
+	"/sim/phone":    (*Server).simPhone,
+	"/sim/fault":    (*Server).simFault,
+}
+
+type simProblem struct {
+	Error       string `json:"error"`
+	Description string `json:"error_description"`
+}
+
+// simUser says who holds the phone.
+type simUser struct {
+	OpenID string `json:"openid"`
+	AppID  string `json:"appid"`
+}
+
+func (s *Server) serveSim(header http.Header, r *http.Request, body []byte) answer {
+	call, known := simCalls[r.URL.Path]
+	if !known {
+		return simRefuse(http.StatusNotFound, "not_found", "the phone's side has login, userinfo, phone and fault below /sim/")
+	}
+	if r.Method != http.MethodPost {
+		header.Set("Allow", http.MethodPost)
+		return simRefuse(http.StatusMethodNotAllowed, "method_not_allowed", "use POST")
+	}
+	out, err := call(s, body)
+	if err != nil {
+		return simRefuse(http.StatusBadRequest, "invalid_request", err.Error())
+	}
+	if out == nil {
+		return answer{status: http.StatusNoContent}
+	}
+	return answer{status: http.StatusOK, contentType: "application/json", body: encode(out)}
+}
+
+func simRefuse(status int, code, description string) answer {
+	return answer{status: status, contentType: "application/json", body: encode(simProblem{code, description})}
+}
+
+func (s *Server) simLogin(body []byte) (any, error) {
+	u, err := s.simUser(body)
+	if err != nil {
+		return nil, err
+	}
+	return struct {
+		Code string `json:"code"`
+	}{s.login(u.AppID, u.OpenID)}, nil
+}
+
+func (s *Server) simUserInfo(body []byte) (any, error) {
+	u, err := s.simKnownUser(body)
+	if err != nil {
+		return nil, err
+	}
+	return s.UserInfo(u.AppID, u.OpenID)
+}
+
+func (s *Server) simPhone(body []byte) (any, error) {
+	u, err := s.simKnownUser(body)
+	if err != nil {
+		return nil, err
+	}
+	return s.Phone(u.AppID, u.OpenID)
+}
+
+func (s *Server) simFault(body []byte) (any, error) {
+	var in struct {
+		Path    string   `json:"path"`
+		ErrCode *int     `json:"errcode"`
+		ErrMsg  string   `json:"errmsg"`
+		Status  *int     `json:"status"`
+		Body    *string  `json:"body"`
+		Delay   simDelay `json:"delay"`
+		Drop    bool     `json:"drop"`
+		Times   *int     `json:"times"`
+	}
+	if err := decodeSim(body, &in); err != nil {
+		return nil, err
+	}
+	f := Fault{Path: in.Path, ErrMsg: in.ErrMsg, Body: in.Body, Delay: time.Duration(in.Delay), Drop: in.Drop}
+	// Where Go's zero means "not said", a zero that was said is a mistake to point out.
+	for _, number := range []struct {
+		from *int
+		to   *int
+		zero string
+	}{
+		{in.ErrCode, &f.ErrCode, "errcode 0 is no error; for an odd success use body"},
+		{in.Status, &f.Status, "status must be between 200 and 599"},
+		{in.Times, &f.Times, "times must be at least 1"},
+	} {
+		if number.from == nil {
+			continue
+		}
+		if *number.from == 0 {
+			return nil, errors.New(number.zero)
+		}
+		*number.to = *number.from
+	}
+	return nil, s.Fault(f)
+}
+
+// simUser reads who is meant and fills in the app.
+func (s *Server) simUser(body []byte) (simUser, error) {
+	var u simUser
+	if err := decodeSim(body, &u); err != nil {
+		return u, err
+	}
+	if u.OpenID != "" && !isOpenID(u.OpenID) {
+		return u, errors.New("openid must be 1 to 64 letters, digits, - and _")
+	}
+	if u.AppID == "" {
+		var ok bool
+		if u.AppID, ok = s.defaultApp(); !ok {
+			return u, errors.New("appid is required: several apps are configured")
+		}
+		return u, nil
+	}
+	if !s.knowsApp(u.AppID) {
+		return u, errors.New("appid is not one of this simulator's (or not wx and 16 hex digits, where it takes any)")
+	}
+	return u, nil
+}
+
+func (s *Server) simKnownUser(body []byte) (simUser, error) {
+	u, err := s.simUser(body)
+	if err == nil && u.OpenID == "" {
+		err = errors.New("openid is required")
+	}
+	return u, err
+}
+
+// decodeSim is strict so that a misspelt field is an error and not silence. No body at all is an empty object.
+func decodeSim(body []byte, v any) error {
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil
+	}
+	err := json.Unmarshal(body, v, json.RejectUnknownMembers(true))
+	if err == nil {
+		return nil
+	}
+	// The library's own text names Go types, which tell a caller with curl nothing.
+	if semantic := (*json.SemanticError)(nil); errors.As(err, &semantic) {
+		field := strings.TrimPrefix(string(semantic.JSONPointer), "/")
+		switch {
+		case errors.Is(err, json.ErrUnknownName):
+			return fmt.Errorf("unknown field %q", field)
+		case semantic.Err != nil:
+			return semantic.Err
+		case field != "":
+			return fmt.Errorf("field %s cannot be a JSON %s", field, semantic.JSONKind)
+		}
+		return errors.New("the body must be a JSON object")
+	}
+	return fmt.Errorf("reading the body: %s", strings.TrimPrefix(err.Error(), "jsontext: "))
+}
+
+// simDelay is a Go duration text such as "1.5s", or a number of seconds.
+type simDelay time.Duration
+
+// UnmarshalJSON reads both forms. Ours, not WeChat's.
+func (d *simDelay) UnmarshalJSON(b []byte) error {
+	errForm := errors.New(`delay must be a text such as "1.5s" or a number of seconds, at most ` + MaxDelay.String())
+	var seconds float64
+	if json.Unmarshal(b, &seconds) == nil {
+		// Compared as a float: a huge number would not survive the conversion.
+		if seconds < 0 || seconds > MaxDelay.Seconds() {
+			return errForm
+		}
+		*d = simDelay(seconds * float64(time.Second))
+		return nil
+	}
+	var text string
+	if json.Unmarshal(b, &text) != nil {
+		return errForm
+	}
+	parsed, err := time.ParseDuration(text)
+	if err != nil {
+		return errForm
+	}
+	*d = simDelay(parsed)
+	return nil
+}

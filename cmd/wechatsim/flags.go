@@ -1,0 +1,96 @@
+// flags.go: what the command line may say, and what it says back.
+
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/wechattest"
+)
+
+var errHelp = errors.New("help was asked for")
+
+type settings struct {
+	listen  string
+	quiet   bool
+	options wechattest.Options
+}
+
+var appIDForm = regexp.MustCompile(`^wx[0-9a-f]{16}$`)
+
+const usage = `Usage: wechatsim [flags]
+
+Plays api.weixin.qq.com for a gateway under development or test, and the phone
+that logs in through it. Not for the open network: it lets anybody be anybody.
+
+`
+
+func parse(args []string, stderr io.Writer) (settings, error) {
+	var s settings
+	var apps []string
+	flags := flag.NewFlagSet("wechatsim", flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // run prints the error, once
+	flags.StringVar(&s.listen, "listen", "127.0.0.1:8089", "`address` to listen on, host:port; port 0 takes a free one")
+	// Collected first and checked later: package flag would repeat a bad value, secret included.
+	flags.Func("app", "`appid:secret` of an app, repeatable; without it any appid goes with any secret",
+		func(value string) error { apps = append(apps, value); return nil })
+	unionid := flags.Bool("unionid", true, "give users a unionid, as for apps bound to an Open Platform account")
+	refresh := flags.Duration("key-refresh", time.Minute, "`age` below which wx.login keeps the session key; 0 for a new key at each login")
+	flags.BoolVar(&s.quiet, "quiet", false, "do not print a line per call")
+	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+		fmt.Fprint(stderr, usage)
+		flags.SetOutput(stderr)
+		flags.PrintDefaults()
+		return s, errHelp
+	} else if err != nil {
+		return s, fmt.Errorf("%w (wechatsim -help shows the flags)", err)
+	}
+	if flags.NArg() > 0 {
+		return s, errors.New("there are no arguments beside the flags (wechatsim -help shows them)")
+	}
+	if _, port, err := net.SplitHostPort(s.listen); err != nil || port == "" {
+		return s, fmt.Errorf("-listen %q: want host:port, such as 127.0.0.1:8089", s.listen)
+	}
+	if *refresh < 0 {
+		return s, errors.New("-key-refresh: must not be negative")
+	}
+	if *refresh == 0 {
+		*refresh = -1 // which is how Options says "each time"
+	}
+	s.options.SessionKeyMinRefresh = *refresh
+	s.options.NoUnionID = !*unionid
+	for i, value := range apps {
+		if err := addApp(&s.options, value); err != nil {
+			return s, fmt.Errorf("-app number %d: %w", i+1, err)
+		}
+	}
+	return s, nil
+}
+
+// addApp names no part of the value in its errors: what is misplaced may be the secret.
+func addApp(options *wechattest.Options, value string) error {
+	appid, secret, ok := strings.Cut(value, ":")
+	switch {
+	case !ok:
+		return errors.New("want appid:secret")
+	case !appIDForm.MatchString(appid):
+		return errors.New("the appid must be wx and 16 hex digits in lower case")
+	case secret == "":
+		return errors.New("the secret is empty")
+	}
+	if _, twice := options.Apps[appid]; twice {
+		return fmt.Errorf("appid %s is given twice", appid)
+	}
+	if options.Apps == nil {
+		options.Apps = make(map[string]string)
+	}
+	options.Apps[appid] = secret
+	return nil
+}
