@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/token"
@@ -55,14 +56,19 @@ type App struct {
 	// Where sessions are kept. Default: `memory`
 	StoreRaw json.RawMessage `json:"store,omitempty" caddy:"namespace=wechat.stores inline_key=store"`
 
+	// What was resolved stays out of the fields above: they may be shown.
+
 	logger   *zap.Logger
+	apiBase  string
+	taken    []func() error // gives back what was taken from pools
+	metrics  *metrics
 	client   *weixin.Client
-	clientID string // key in the pool; empty when none was taken
-	vault    *token.Vault
-	tokens   atomic.Pointer[verifier]
-	sessions *session.Manager
-	access   *weixin.TokenSource
 	observer *weixin.Observer
+	access   *weixin.TokenSource
+	vault    *token.Vault // nil with key files
+	tokens   atomic.Pointer[verifier]
+	store    session.Store
+	sessions *session.Manager
 	stop     context.CancelFunc
 	stopped  chan struct{}
 }
@@ -77,6 +83,7 @@ type MiniProgram struct {
 	Secret string `json:"secret"`
 
 	credentials weixin.App
+	passed      prometheus.Counter // requests of its users that went on
 }
 
 // CaddyModule returns the Caddy module information.
@@ -90,6 +97,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 const (
 	defaultAPITimeout      = caddy.Duration(5 * time.Second)
 	defaultSessionLifetime = caddy.Duration(24 * time.Hour)
+	minSessionLifetime     = caddy.Duration(time.Second)
 	maxSessionLifetime     = caddy.Duration(366 * 24 * time.Hour)
 	defaultSessionsPerUser = 10
 	defaultDataMaxAge      = caddy.Duration(10 * time.Minute)
@@ -107,13 +115,14 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.resolve(); err != nil {
 		return err
 	}
-	if err := a.provisionClient(); err != nil {
-		return err
+	for _, provision := range []func(caddy.Context) error{
+		a.provisionMetrics, a.provisionClient, a.provisionStore, a.provisionTokens,
+	} {
+		if err := provision(ctx); err != nil {
+			return err
+		}
 	}
-	if err := a.provisionStore(ctx); err != nil {
-		return err
-	}
-	return a.provisionTokens(ctx)
+	return nil
 }
 
 // resolve replaces placeholders, fills in defaults and refuses what cannot be meant.
@@ -133,7 +142,7 @@ func (a *App) resolve() error {
 	}
 
 	var err error
-	if a.APIBase, err = resolveText("api_base", a.APIBase); err != nil {
+	if a.apiBase, err = resolveText("api_base", a.APIBase); err != nil {
 		return err
 	}
 	if a.APITimeout == 0 {
@@ -145,7 +154,7 @@ func (a *App) resolve() error {
 	if a.SessionLifetime == 0 {
 		a.SessionLifetime = defaultSessionLifetime
 	}
-	if a.SessionLifetime < caddy.Duration(time.Second) || a.SessionLifetime > maxSessionLifetime {
+	if a.SessionLifetime < minSessionLifetime || a.SessionLifetime > maxSessionLifetime {
 		return errors.New("session_lifetime must be at least 1s and at most 366 days")
 	}
 	if a.SessionsPerUser == 0 {
@@ -192,8 +201,8 @@ type pooledClient struct{ *weixin.Client }
 // Destruct ends the client when no configuration uses it any more.
 func (c pooledClient) Destruct() error { return c.Close() }
 
-func (a *App) provisionClient() error {
-	base := a.APIBase
+func (a *App) provisionClient(caddy.Context) error {
+	base := a.apiBase
 	if base == "" {
 		base = weixin.DefaultBaseURL
 	}
@@ -204,8 +213,11 @@ func (a *App) provisionClient() error {
 	if err != nil {
 		return fmt.Errorf("api_base: %v", err)
 	}
-	a.clientID = base
+	a.release(clients, base)
 	a.client = pooled.(pooledClient).Client
+	a.observer = &weixin.Observer{Observe: func(call, result string, d time.Duration) {
+		a.metrics.api.WithLabelValues(call, result).Observe(d.Seconds())
+	}}
 	return nil
 }
 
@@ -221,7 +233,8 @@ func (a *App) provisionStore(ctx caddy.Context) error {
 	if !ok {
 		return fmt.Errorf("module %T is no session store", mod)
 	}
-	a.sessions = session.NewManager(store, session.Options{
+	a.store = store
+	a.sessions = session.NewManager(&measuredStore{Store: store, metrics: a.metrics}, session.Options{
 		Lifetime: time.Duration(a.SessionLifetime),
 		PerUser:  a.SessionsPerUser,
 	})
@@ -273,6 +286,13 @@ func (a *App) find(appid string) *MiniProgram {
 	return nil
 }
 
+// passed counts a request that went on in the name of a user.
+func (a *App) passed(appid string) {
+	if app := a.find(appid); app != nil {
+		app.passed.Inc()
+	}
+}
+
 // Start begins the upkeep.
 func (a *App) Start() error {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -296,11 +316,20 @@ func (a *App) Stop() error {
 // Cleanup gives back what Provision took. Caddy calls it after a failed
 // Provision, too.
 func (a *App) Cleanup() error {
-	if a.clientID == "" {
-		return nil
+	var errs []error
+	for _, giveBack := range a.taken {
+		errs = append(errs, giveBack())
 	}
-	_, err := clients.Delete(a.clientID)
-	return err
+	a.taken = nil
+	return errors.Join(errs...)
+}
+
+// release notes that Cleanup must give back a value that was taken from a pool.
+func (a *App) release(pool *caddy.UsagePool, key string) {
+	a.taken = append(a.taken, func() error {
+		_, err := pool.Delete(key)
+		return err
+	})
 }
 
 // Interface guards

@@ -23,6 +23,7 @@ func init() {
 
 func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 	if existing != nil {
+		d.Next() // the option's name, for the line in the error
 		return nil, d.Err("the global option wechat stands twice: put everything into one")
 	}
 	var app App
@@ -56,7 +57,8 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the option's name
 	if d.NextArg() {
-		return d.ArgErr()
+		// not the argument: it may be the secret
+		return d.Err("wechat takes nothing but a block:  wechat { app <appid> <secret> }")
 	}
 	var once optionsOnce
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
@@ -76,13 +78,16 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			a.APITimeout, err = positiveDuration(d)
 		case "session_lifetime":
 			a.SessionLifetime, err = positiveDuration(d)
+			if err == nil && (a.SessionLifetime < minSessionLifetime || a.SessionLifetime > maxSessionLifetime) {
+				err = d.Err("session_lifetime must be at least 1s and at most 366 days")
+			}
 		case "sessions_per_user":
 			a.SessionsPerUser, err = positiveNumber(d)
 		case "data_max_age":
 			var age caddy.Duration
 			age, err = duration(d)
 			if err == nil && age < 0 {
-				err = d.Err("data_max_age must not be negative")
+				err = d.Err("data_max_age must not be negative; 0 accepts any age")
 			}
 			a.DataMaxAge = &age
 		case "token":
@@ -91,10 +96,14 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "store":
 			a.StoreRaw, err = unmarshalStore(d)
 		default:
-			err = d.Errf("unknown wechat option %q", option)
+			err = d.Errf("unknown wechat option %q: there are app, api_base, api_timeout, session_lifetime, "+
+				"sessions_per_user, data_max_age, token and store", option)
 		}
 		if err != nil {
 			return err
+		}
+		if d.NextBlock(nesting + 1) {
+			return d.Errf("%s takes no block", option)
 		}
 	}
 	if len(a.Apps) == 0 {
@@ -114,15 +123,12 @@ func (a *App) unmarshalMiniProgram(d *caddyfile.Dispenser) error {
 		}
 	}
 	if args[1] == "" {
-		return d.Errf("the secret of app %s is empty", args[0])
+		return d.Errf("the secret of app %s is empty: is the environment variable set?", args[0])
 	}
 	for _, app := range a.Apps {
 		if app.AppID == args[0] {
 			return d.Errf("app %s is configured twice", args[0])
 		}
-	}
-	if d.NextBlock(d.Nesting()) {
-		return d.Err("app takes no block")
 	}
 	a.Apps = append(a.Apps, &MiniProgram{AppID: args[0], Secret: hideSecret(args[1])})
 	return nil
@@ -151,7 +157,7 @@ func hideSecret(secret string) string {
 func (c *TokenConfig) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // "token"
 	if d.NextArg() {
-		return d.ArgErr()
+		return d.Err("token takes nothing but a block:  token { algorithm <name> }")
 	}
 	var once optionsOnce
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
@@ -159,7 +165,8 @@ func (c *TokenConfig) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return err
 		}
 		var err error
-		switch option := d.Val(); option {
+		option := d.Val()
+		switch option {
 		case "algorithm":
 			if c.Algorithm, err = oneArg(d); err == nil {
 				if _, wrong := token.ParseAlgorithm(c.Algorithm); wrong != nil {
@@ -169,17 +176,26 @@ func (c *TokenConfig) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "issuer":
 			c.Issuer, err = oneArg(d)
 		case "key_file":
-			if c.KeyFiles = d.RemainingArgs(); len(c.KeyFiles) == 0 {
-				err = d.ArgErr()
+			if c.KeyFiles = d.RemainingArgs(); len(c.KeyFiles) == 0 || slices.Contains(c.KeyFiles, "") {
+				err = d.Err("key_file takes the paths of files, the one that signs first")
 			}
 		case "rotate_every":
 			c.RotateEvery, err = positiveDuration(d)
+			if err == nil && c.RotateEvery < minRotation {
+				err = d.Err("rotate_every must be at least 1h")
+			}
 		default:
-			err = d.Errf("unknown token option %q", option)
+			err = d.Errf("unknown token option %q: there are algorithm, issuer, key_file and rotate_every", option)
 		}
 		if err != nil {
 			return err
 		}
+		if d.NextBlock(nesting + 1) {
+			return d.Errf("%s takes no block", option)
+		}
+	}
+	if c.RotateEvery != 0 && len(c.KeyFiles) > 0 {
+		return d.Err("rotate_every is for keys that the gateway keeps: with key_file, put a new file first and reload")
 	}
 	return nil
 }
@@ -187,14 +203,27 @@ func (c *TokenConfig) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 // unmarshalStore hands the rest of the line, and its block, to the store.
 func unmarshalStore(d *caddyfile.Dispenser) (json.RawMessage, error) {
 	if !d.NextArg() {
-		return nil, d.ArgErr()
+		return nil, d.Errf("store needs a name:  store <name>, one of %s", storeNames())
 	}
 	name := d.Val()
-	module, err := caddyfile.UnmarshalModule(d, "wechat.stores."+name)
+	if _, err := caddy.GetModule(storeNamespace + "." + name); err != nil {
+		return nil, d.Errf("unknown store %q: this build has %s", name, storeNames())
+	}
+	module, err := caddyfile.UnmarshalModule(d, storeNamespace+"."+name)
 	if err != nil {
 		return nil, err
 	}
 	return caddyconfig.JSONModuleObject(module, "store", name, nil), nil
+}
+
+const storeNamespace = "wechat.stores"
+
+func storeNames() string {
+	var names []string
+	for _, store := range caddy.GetModules(storeNamespace) {
+		names = append(names, store.ID.Name())
+	}
+	return strings.Join(names, ", ")
 }
 
 // optionsOnce notices an option that stands twice where once is meant.
@@ -202,7 +231,7 @@ type optionsOnce map[string]bool
 
 func (o *optionsOnce) note(d *caddyfile.Dispenser) error {
 	if (*o)[d.Val()] {
-		return d.Errf("option %q stands twice", d.Val())
+		return d.Errf("%s stands twice: keep one", d.Val())
 	}
 	if *o == nil {
 		*o = make(optionsOnce)
@@ -217,7 +246,7 @@ func oneArg(d *caddyfile.Dispenser) (string, error) {
 	option := d.Val()
 	args := d.RemainingArgs()
 	if len(args) != 1 || args[0] == "" {
-		return "", d.Errf("%s takes one value", option)
+		return "", d.Errf("%s takes one value (an environment variable that is not set leaves none)", option)
 	}
 	return args[0], nil
 }

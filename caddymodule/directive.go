@@ -3,6 +3,8 @@
 package caddymodule
 
 import (
+	"slices"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -19,9 +21,10 @@ func init() {
 // handler's own, not the route's: requests that it does not match lose their
 // forged headers all the same, and the endpoints are served for all.
 func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
+	h.Next() // the directive's name: the matcher is looked for behind it
 	matcher, err := h.ExtractMatcherSet()
 	if err != nil {
-		return nil, err
+		return nil, h.WrapErr(err)
 	}
 	handler := new(Handler)
 	if err := handler.UnmarshalCaddyfile(h.Dispenser); err != nil {
@@ -48,7 +51,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the directive's name
 	if d.NextArg() {
-		return d.Errf("unexpected argument %q: a matcher is a path that begins with /, or a name that begins with @", d.Val())
+		return d.Errf("unexpected argument %q: wechat_auth takes at most one matcher, a path that begins with /, or a name that begins with @", d.Val())
 	}
 	var once optionsOnce
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
@@ -78,7 +81,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				err = d.Err("forward_token takes no value")
 			}
 		default:
-			err = d.Errf("unknown wechat_auth option %q", option)
+			err = d.Errf("unknown wechat_auth option %q: there are public, app, prefix, cookie and forward_token", option)
 		}
 		if err != nil {
 			return err
@@ -93,7 +96,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 func (h *Handler) unmarshalPublic(d *caddyfile.Dispenser) error {
 	paths := d.RemainingArgs()
 	if len(paths) == 0 {
-		return d.ArgErr()
+		return d.Err("public takes the paths that need no session, such as /healthz or /static/*")
 	}
 	for _, path := range paths {
 		if err := checkPublicPattern(path); err != nil {
@@ -106,10 +109,15 @@ func (h *Handler) unmarshalPublic(d *caddyfile.Dispenser) error {
 
 func (h *Handler) unmarshalApps(d *caddyfile.Dispenser) error {
 	if h.Apps = d.RemainingArgs(); len(h.Apps) == 0 {
-		return d.ArgErr()
+		return d.Err("app takes the AppIDs whose sessions may enter, or * for all")
 	}
-	for _, name := range h.Apps {
-		if name == "*" || isPlaceholder(name) {
+	for i, name := range h.Apps {
+		switch {
+		case name == "*" && len(h.Apps) > 1:
+			return d.Err("app * stands alone: it names every mini program already")
+		case slices.Contains(h.Apps[:i], name):
+			return d.Errf("app %s is named twice", name)
+		case name == "*" || isPlaceholder(name):
 			continue
 		}
 		if err := checkAppID(name); err != nil {
@@ -127,7 +135,7 @@ func (h *Handler) unmarshalCookie(d *caddyfile.Dispenser) (err error) {
 		}
 	}
 	if d.NextArg() {
-		return d.ArgErr()
+		return d.Err("cookie takes one name at most")
 	}
 	return nil
 }

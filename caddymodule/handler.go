@@ -133,8 +133,8 @@ func checkPrefix(prefix string) error {
 }
 
 // ServeHTTP scrubs, then serves an endpoint, or checks and passes on.
-// There is one call of next, and it follows from a checked session or from the
-// site's own word that this request needs none.
+// next is called for a checked session, or on the site's own word that this
+// request needs none; everything else has returned by then.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request, next caddyhttp.Handler) error {
 	r := scrub(req)
 
@@ -159,14 +159,21 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request, next caddy
 		// a store that cannot answer has not said that nobody is logged in
 		if protected || !isAnonymous(err) {
 			p := classify(err)
+			h.app.metrics.requests.WithLabelValues("", p.reason).Inc()
 			h.app.logRefusal(r.Request, "gate", p, err)
 			return p.refuse(w, r)
 		}
 	}
 
 	h.removeCredentials(r, creds, err)
-	if c != nil {
-		r.identify(c)
+	if c == nil {
+		h.app.metrics.requests.WithLabelValues("", "anonymous").Inc()
+		return next.ServeHTTP(w, r.Request)
+	}
+	r.identify(c)
+	h.app.passed(c.AppID)
+	if opensWebSocket(r.Request) {
+		return h.serveWebSocket(w, r.Request, next, c)
 	}
 	return next.ServeHTTP(w, r.Request)
 }

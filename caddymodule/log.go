@@ -15,17 +15,19 @@ import (
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
-// logLogin writes the one line of a login. What the operator must mend is an
+// logLogin counts a login and writes its one line. What the operator must mend is an
 // error; what WeChat or the store cannot do now is a warning; a client's bad
 // code is neither.
 func (a *App) logLogin(appid string, s *session.Session, took time.Duration, err error) {
 	fields := []zap.Field{zap.String("appid", appid), zap.Duration("duration", took)}
 	if err == nil {
+		a.metrics.logins.WithLabelValues(appid, "ok").Inc()
 		a.logger.Info("login", append(fields, zap.String("result", "ok"),
 			zap.String("openid", s.OpenID), zap.String("session_id", s.ID))...)
 		return
 	}
 	p := classify(err)
+	a.metrics.logins.WithLabelValues(appid, p.reason).Inc()
 	fields = append(fields, zap.String("result", p.reason), zap.Int("status", p.status))
 	level := zapcore.InfoLevel
 	switch {
@@ -39,6 +41,11 @@ func (a *App) logLogin(appid string, s *session.Session, took time.Duration, err
 
 func (a *App) logLogout(c *caller) {
 	a.logger.Info("logout", zap.String("appid", c.AppID), zap.String("openid", c.OpenID), zap.String("session_id", c.ID))
+}
+
+// logRevocation notes what an operator ended: who was it is asked later.
+func (a *App) logRevocation(what, name string, ended int) {
+	a.logger.Info("revoked by an operator", zap.String("what", what), zap.String("name", name), zap.Int("ended", ended))
 }
 
 // logRefusal tells, at debug, why a request was turned away; a store that does

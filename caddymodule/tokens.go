@@ -35,6 +35,8 @@ type TokenConfig struct {
 	RotateEvery caddy.Duration `json:"rotate_every,omitempty"`
 
 	algorithm token.Algorithm
+	issuer    string
+	keyFiles  []string
 }
 
 const (
@@ -60,16 +62,17 @@ func (c *TokenConfig) resolve() error {
 	if c.algorithm, err = token.ParseAlgorithm(c.Algorithm); err != nil {
 		return fmt.Errorf("token algorithm: %v", err)
 	}
-	if c.Issuer, err = resolveText("token issuer", c.Issuer); err != nil {
-		return err
-	}
 	if c.Issuer == "" {
 		c.Issuer = defaultIssuer
 	}
-	for i, path := range c.KeyFiles {
-		if c.KeyFiles[i], err = resolveText("token key_file", path); err != nil {
+	if c.issuer, err = resolveText("token issuer", c.Issuer); err != nil {
+		return err
+	}
+	for _, path := range c.KeyFiles {
+		if path, err = resolvePath("token key_file", path); err != nil {
 			return err
 		}
+		c.keyFiles = append(c.keyFiles, path)
 	}
 	switch {
 	case c.RotateEvery != 0 && len(c.KeyFiles) > 0:
@@ -88,9 +91,9 @@ type verifier struct {
 }
 
 func (a *App) provisionTokens(ctx caddy.Context) error {
-	options := token.Options{Issuer: a.Token.Issuer, MaxLifetime: time.Duration(maxSessionLifetime)}
+	options := token.Options{Issuer: a.Token.issuer, MaxLifetime: time.Duration(maxSessionLifetime)}
 	if len(a.Token.KeyFiles) > 0 {
-		keys, err := token.LoadFiles(a.Token.algorithm, a.Token.KeyFiles...)
+		keys, err := token.LoadFiles(a.Token.algorithm, a.Token.keyFiles...)
 		if err != nil {
 			return fmt.Errorf("token key_file: %v", err)
 		}
@@ -113,9 +116,12 @@ func (a *App) provisionTokens(ctx caddy.Context) error {
 		return fmt.Errorf("opening the kept signing keys: %v", err)
 	}
 	a.vault = vault
-	a.use(vault.Snapshot(time.Now()))
+	a.useKept()
 	return nil
 }
+
+// useKept puts the kept keys in force as they are now.
+func (a *App) useKept() { a.use(a.vault.Snapshot(time.Now())) }
 
 // use puts a ring in force, unless it is the one that is.
 func (a *App) use(ring *token.Keyring) {
@@ -153,7 +159,7 @@ func (a *App) upkeepKeys(ctx context.Context) {
 	} else if rotated {
 		a.logger.Info("the signing keys changed")
 	}
-	a.use(a.vault.Snapshot(time.Now()))
+	a.useKept()
 }
 
 // authenticate implements authenticator.

@@ -18,7 +18,7 @@ var errTooLarge = fmt.Errorf("a value is larger than %d bytes", maxValue)
 func (e *entry) record() session.Record {
 	return session.Record{
 		Key: e.key, User: e.user, Value: e.value,
-		IssuedAt: e.issued, ExpiresAt: e.expires.Round(0),
+		IssuedAt: time.Unix(0, e.issued), ExpiresAt: e.expires.Round(0),
 	}
 }
 
@@ -60,7 +60,7 @@ func (t *table) Create(ctx context.Context, rec session.Record, limit int) error
 	return t.retry(ctx, t.sessions, func() error {
 		now := time.Now()
 		e := newEntry(rec.Key, value, now, rec.ExpiresAt)
-		e.user, e.issued = rec.User, rec.IssuedAt
+		e.user, e.issued = rec.User, rec.IssuedAt.UnixNano()
 		return t.create(e, limit, now)
 	})
 }
@@ -139,7 +139,7 @@ func (t *table) Update(ctx context.Context, key string, change func([]byte) ([]b
 		}
 		value, err := change(old.value)
 		if err != nil {
-			return passed{err}
+			return err
 		}
 		if len(value) > maxValue {
 			return errTooLarge
@@ -204,10 +204,6 @@ func (t *table) DeleteUser(ctx context.Context, user string) (ended int, err err
 	return ended, nil
 }
 
-// passed carries an error of a caller's function through retry, so that it is
-// never taken for one of ours.
-type passed struct{ error }
-
 // retry runs an attempt to write until nobody interfered. When the shelf is
 // full it makes room by what has expired, as long as something has.
 func (t *table) retry(ctx context.Context, s *shelf, attempt func() error) error {
@@ -216,9 +212,7 @@ func (t *table) retry(ctx context.Context, s *shelf, attempt func() error) error
 			return err
 		}
 		err := attempt()
-		switch p, foreign := err.(passed); {
-		case foreign:
-			return p.error
+		switch {
 		case errors.Is(err, errMoved):
 		case errors.Is(err, session.ErrFull):
 			if !t.reclaim(s) {

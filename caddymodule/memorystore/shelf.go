@@ -24,7 +24,7 @@ const shardCount = 256
 type entry struct {
 	key, user string
 	value     []byte
-	issued    time.Time
+	issued    int64 // Unix nanoseconds: with a time.Time, an entry takes 16 bytes more
 
 	// expires has a monotonic reading beside the wall clock's: see live.
 	expires time.Time

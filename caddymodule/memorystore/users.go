@@ -90,7 +90,7 @@ func (u *userStripe) link(e *entry) {
 		return
 	}
 	after := head.prev
-	for after.issued.After(e.issued) {
+	for after.issued > e.issued {
 		if after == head { // older than all
 			after = head.prev
 			u.oldest[e.user] = e

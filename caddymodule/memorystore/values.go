@@ -55,7 +55,7 @@ func (t *table) UpdateValue(ctx context.Context, key string, until time.Time, ch
 		}
 		value, err := change(before)
 		if err != nil {
-			return passed{err}
+			return err
 		}
 		if len(value) > maxValue {
 			return errTooLarge

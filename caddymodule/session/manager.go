@@ -193,4 +193,12 @@ func (m *Manager) List(ctx context.Context, appid, openid string) ([]*Session, e
 	return list, nil
 }
 
-func userKey(appid, openid string) string { return storeKey("user", appid, openid) }
+// AppTag is the first part of Record.User for all users of an app: enough to
+// count by, and too little to name the app to whoever does not know it.
+func AppTag(appid string) string { return storeKey("app", appid)[:appTagLen] }
+
+const appTagLen = 4
+
+func userKey(appid, openid string) string {
+	return AppTag(appid) + storeKey("user", appid, openid)[appTagLen:]
+}

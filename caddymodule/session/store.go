@@ -26,7 +26,7 @@ var (
 // and in logs; they tell nothing about who the user is.
 type Record struct {
 	Key       string
-	User      string // the same for all sessions of one (app, openid)
+	User      string // the same for all sessions of one (app, openid); see AppTag
 	Value     []byte // never to be modified, neither by the store nor by its caller
 	IssuedAt  time.Time
 	ExpiresAt time.Time
@@ -66,13 +66,17 @@ func (l *Lease) Live() bool { return !l.over.Load() }
 //     failover that the store is documented to survive, or a sweep.
 //   - Values of up to 64 KiB are kept whole. Byte slices that a store was given
 //     or has handed out are not modified by either side.
+//   - Records, marks and values are three name spaces: one key may name one of each.
+//   - The functions that callers pass must not call the store.
 //   - All methods are safe for concurrent use, end soon after ctx is done, and
 //     then return ctx.Err() wrapped or bare.
 type Store interface {
 	// Mark sets a mark that stays until the given time, and reports whether
 	// this call was the one that set it. Of any number of calls for one key, on
 	// all nodes together, exactly one gets true. It guards one-time codes, so
-	// when in doubt (the answer of an earlier call was lost) it says false.
+	// when in doubt (the answer of an earlier call was lost) it says false. With
+	// an expiry that is not in the future it sets nothing, takes no mark away
+	// and says false.
 	Mark(ctx context.Context, key string, until time.Time) (first bool, err error)
 
 	// Create adds a session, replacing any record under the same key. When the
@@ -108,7 +112,22 @@ type Store interface {
 
 	// UpdateValue sets a shared value to what change makes of the present one
 	// (nil when absent), atomically as Update does, and lets it expire at until.
-	// When change returns nil, the value is deleted. An error of change is
-	// returned as it is, and nothing is written.
+	// When change returns nil, the value is deleted; an empty one is kept. An
+	// error of change is returned as it is, and nothing is written.
 	UpdateValue(ctx context.Context, key string, until time.Time, change func(old []byte) ([]byte, error)) error
+}
+
+// Counter is what a store may offer for the operator's metrics.
+type Counter interface {
+	// Count returns how many live sessions there are by app, as AppTag names
+	// it: the first four characters of Record.User. Sessions that expired
+	// within the last minute may be among them.
+	Count(ctx context.Context) (map[string]int, error)
+}
+
+// Checker is what a store may offer for the operator's health check.
+type Checker interface {
+	// Check returns nil when the store can read and write now. The error is for
+	// the operator: it may name an address or a file, never a password.
+	Check(ctx context.Context) error
 }

@@ -1,3 +1,5 @@
+// bench_test.go: what a login, a request and a flood cost.
+
 package token
 
 import "testing"

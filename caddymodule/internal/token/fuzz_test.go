@@ -1,3 +1,5 @@
+// fuzz_test.go: any text, any payload, any key file.
+
 package token
 
 import (

@@ -6,6 +6,7 @@ package token
 import (
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +16,8 @@ import (
 var allAlgorithms = []Algorithm{HS256, EdDSA, ES256, RS256}
 
 var start = time.Unix(1_800_000_000, 0)
+
+const minute, hour, day = time.Minute, time.Hour, 24 * time.Hour
 
 type fakeClock struct {
 	mu sync.Mutex
@@ -122,4 +125,29 @@ func leaks(t *testing.T, what, text string, secret []byte) {
 			t.Errorf("%s shows key material: %q", what, text)
 		}
 	}
+}
+
+// refused fails if text is accepted, or refused for another reason (if one is
+// given), or if claims come with the error.
+func refused(t *testing.T, r *Keyring, name, text, reason string) {
+	t.Helper()
+	c, err := r.Verify(text)
+	switch {
+	case err == nil:
+		t.Errorf("%s: accepted", name)
+	case !errors.Is(err, ErrInvalid):
+		t.Errorf("%s: %v does not wrap ErrInvalid", name, err)
+	case reason != "" && Reason(err) != reason:
+		t.Errorf("%s: reason %q (%v); want %q", name, Reason(err), err, reason)
+	case c != Claims{}:
+		t.Errorf("%s: claims given with an error", name)
+	}
+}
+
+func tamper(text string, at int) string {
+	c := byte('A')
+	if text[at] == 'A' {
+		c = 'B'
+	}
+	return text[:at] + string(c) + text[at+1:]
 }

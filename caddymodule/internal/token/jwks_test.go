@@ -1,3 +1,5 @@
+// jwks_test.go: the key set against the RFCs and against a stranger who reads it.
+
 package token
 
 import (

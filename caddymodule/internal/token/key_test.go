@@ -1,3 +1,5 @@
+// key_test.go: weak keys, odd rings, and everything that prints them.
+
 package token
 
 import (

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 )
 
 // maxKeyFileBytes is far above any key; it bounds what a wrong path can cost.
@@ -107,8 +106,7 @@ func parsePEM(alg Algorithm, content []byte) (any, error) {
 	if len(bytes.TrimSpace(rest)) > 0 {
 		return nil, errors.New("holds more than one key; use one file for each key")
 	}
-	if block.Type == "ENCRYPTED PRIVATE KEY" || block.Headers["DEK-Info"] != "" ||
-		strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED") {
+	if block.Type == "ENCRYPTED PRIVATE KEY" || block.Headers["DEK-Info"] != "" {
 		return nil, errors.New("is encrypted with a passphrase, which a server cannot type; decrypt it with: openssl pkey -in FILE -out NEWFILE")
 	}
 	material, err := parseBlock(block)

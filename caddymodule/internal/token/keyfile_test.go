@@ -1,3 +1,5 @@
+// keyfile_test.go: every form of key file, good and bad.
+
 package token
 
 import (

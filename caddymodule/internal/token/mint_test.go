@@ -1,3 +1,5 @@
+// mint_test.go: the bytes we write, and what we decline to.
+
 package token
 
 import (

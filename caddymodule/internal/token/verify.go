@@ -50,7 +50,7 @@ func (r *refusal) Is(target error) bool {
 
 var (
 	errTooLong      = &refusal{ReasonMalformed, "longer than 4096 bytes", true}
-	errParts        = &refusal{ReasonMalformed, "does not have three parts", true}
+	errParts        = &refusal{ReasonMalformed, "has less than three parts", true}
 	errAlphabet     = &refusal{ReasonMalformed, "holds a character outside base64url", true}
 	errUnknownKey   = &refusal{ReasonUnknownKey, "its header is not that of one of our keys", true}
 	errSpelling     = &refusal{ReasonMalformed, "its signature is not in canonical base64url", false}
@@ -84,9 +84,10 @@ func (r *Keyring) Verify(text string) (Claims, error) {
 	}
 	header, rest, _ := strings.Cut(text, ".")
 	payload, signature, ok := strings.Cut(rest, ".")
-	if !ok || strings.IndexByte(signature, '.') >= 0 {
+	if !ok {
 		return Claims{}, errParts
 	}
+	// This refuses a fourth part too: its dot is outside the alphabet.
 	if !inAlphabet(header) || !inAlphabet(payload) || !inAlphabet(signature) {
 		return Claims{}, errAlphabet
 	}

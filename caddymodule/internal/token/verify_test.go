@@ -1,19 +1,10 @@
+// verify_test.go: what passes, which claims do not, and what the refusal says.
+
 package token
 
 import (
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/hmac"
-	"crypto/rsa"
-	"crypto/sha256"
-	"crypto/sha512"
-	"crypto/x509"
-	"encoding/base64"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"math/big"
 	"strings"
 	"testing"
 	"time"
@@ -57,99 +48,6 @@ func TestGreatestTokenFits(t *testing.T) {
 	if _, err := r.Verify(text); err != nil {
 		t.Errorf("Verify: %v", err)
 	}
-}
-
-// C10: the attacker picks the algorithm. He drops the signature (none, in any
-// case), signs RS256 headers with the public key as HMAC secret, or takes
-// another hash size with the right secret. Each signature below is good for the
-// algorithm its header names.
-func TestAlgorithmIsNotTheTokensChoice(t *testing.T) {
-	hs, rs := testKeys()[HS256], testKeys()[RS256]
-	r, _ := testRing(t, hs, rs)
-	body := b64(payload(testClaims()))
-	der, err := x509.MarshalPKIXPublicKey(rs.parts().public)
-	if err != nil {
-		t.Fatal(err)
-	}
-	public := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
-	mac := func(h crypto.Hash, secret []byte, header string) string {
-		m := hmac.New(h.New, secret)
-		signed := b64(header) + "." + body
-		m.Write([]byte(signed))
-		return signed + "." + base64.RawURLEncoding.EncodeToString(m.Sum(nil))
-	}
-	_ = sha512.New // linked in for crypto.SHA384 and crypto.SHA512
-	secret := hs.parts().private.([]byte)
-
-	if _, err := r.Verify(mac(crypto.SHA256, secret, header(hs))); err != nil {
-		t.Fatalf("control: the same forger with the right header has to pass, got %v", err)
-	}
-	attacks := map[string]string{
-		"HS512 with our secret":         mac(crypto.SHA512, secret, strings.Replace(header(hs), "HS256", "HS512", 1)),
-		"HS384 with our secret":         mac(crypto.SHA384, secret, strings.Replace(header(hs), "HS256", "HS384", 1)),
-		"RS to HS, public PEM":          mac(crypto.SHA256, public, strings.Replace(header(rs), "RS256", "HS256", 1)),
-		"RS to HS, public DER":          mac(crypto.SHA256, der, strings.Replace(header(rs), "RS256", "HS256", 1)),
-		"RS header, HMAC of the public": mac(crypto.SHA256, public, header(rs)),
-		"HS header under the RS kid":    mac(crypto.SHA256, secret, strings.Replace(header(hs), hs.kid, rs.kid, 1)),
-		"PS256 header":                  forge(t, rs, strings.Replace(header(rs), "RS256", "PS256", 1), payload(testClaims())),
-	}
-	for _, none := range []string{"none", "None", "NONE", "nOnE", ""} {
-		head := b64(strings.Replace(header(hs), "HS256", none, 1))
-		attacks["alg "+none+", no signature"] = head + "." + body + "."
-		attacks["alg "+none+", HMAC"] = mac(crypto.SHA256, secret, strings.Replace(header(hs), "HS256", none, 1))
-	}
-	for name, text := range attacks {
-		refused(t, r, name, text, "")
-	}
-}
-
-// C11, H12: the attacker brings his own key, or header members that other
-// libraries obey or ignore. All are signed with our key: only the header is off.
-func TestHeaderIsOursToTheLastByte(t *testing.T) {
-	k := testKeys()[HS256]
-	r, _ := testRing(t, k)
-	body := payload(testClaims())
-	if _, err := r.Verify(forge(t, k, header(k), body)); err != nil {
-		t.Fatalf("control: %v", err)
-	}
-	with := func(member string) string { return strings.TrimSuffix(header(k), "}") + "," + member + "}" }
-	for _, head := range []string{
-		with(`"jwk":{"kty":"oct","k":"AAAA"}`),
-		with(`"jku":"https://evil.example/jwks.json"`),
-		with(`"x5u":"https://evil.example/cert.pem"`),
-		with(`"x5c":["MIIB"]`),
-		with(`"crit":["exp"]`), with(`"crit":[]`), with(`"crit":["b64"],"b64":false`), with(`"b64":false`),
-		with(`"zip":"DEF"`), with(`"cty":"JWT"`), with(`"enc":"A128GCM"`),
-		with(`"alg":"HS256"`), with(`"alg":"none"`), with(`"kid":"` + k.kid + `"`),
-		`{"alg":"none",` + header(k)[1:],
-		`{"alg":"HS256","typ":"JWT"}`,
-		`{"alg":"HS256","kid":"` + k.kid + `"}`,
-		`{"alg":"HS256","kid":null,"typ":"JWT"}`,
-		`{"alg":"HS256","kid":["` + k.kid + `"],"typ":"JWT"}`,
-		`{"alg":"HS256","kid":"../../dev/null","typ":"JWT"}`,
-		`{"alg":"HS256","kid":"x' UNION SELECT 'k","typ":"JWT"}`,
-		`{"alg":"HS256","kid":"https://evil.example/k","typ":"JWT"}`,
-		strings.Replace(header(k), k.kid, strings.ToLower(k.kid)+"A", 1),
-		strings.Replace(header(k), "JWT", "jwt", 1), strings.Replace(header(k), "JWT", "at+jwt", 1),
-		strings.Replace(header(k), `"alg"`, `"ALG"`, 1), strings.Replace(header(k), "HS256", "hs256", 1),
-		strings.Replace(header(k), "HS256", `HS\u003256`, 1),
-		`{"typ":"JWT","alg":"HS256","kid":"` + k.kid + `"}`,
-		`{"kid":"` + k.kid + `","alg":"HS256","typ":"JWT"}`,
-		" " + header(k), header(k) + " ", header(k) + "\n", strings.Replace(header(k), ":", ": ", 1),
-		"\xef\xbb\xbf" + header(k), header(k) + "{}", "[" + header(k) + "]", "null", "{}", "",
-	} {
-		refused(t, r, "header "+head, forge(t, k, head, body), ReasonUnknownKey)
-		if _, err := r.Verify(forge(t, k, head, body)); !errors.Is(err, ErrForeign) {
-			t.Errorf("header %s: error does not wrap ErrForeign", head)
-		}
-	}
-	refused(t, r, "65 KB kid", forge(t, k, strings.Replace(header(k), k.kid, strings.Repeat("k", 65<<10), 1), body), ReasonMalformed)
-	other, err := GenerateKey(HS256)
-	if err != nil {
-		t.Fatal(err)
-	}
-	refused(t, r, "a stranger's key", forge(t, other, header(other), body), ReasonUnknownKey)
-	refused(t, r, "a stranger's key under our kid", forge(t, other, header(k), body), ReasonBadSignature)
 }
 
 // H10, C12: a well signed payload that this gateway would not write, or whose
@@ -247,140 +145,6 @@ func TestExpiredForgeryIsAForgery(t *testing.T) {
 	refused(t, r, "expired and forged", tamper(text, len(text)-10), ReasonBadSignature)
 }
 
-// H11: many spellings of one token. Whoever keys a deny-list or a cache by token
-// text is fooled by each that passes.
-func TestOneSpelling(t *testing.T) {
-	for _, alg := range allAlgorithms {
-		k := testKeys()[alg]
-		r, _ := testRing(t, k)
-		text := mustMint(t, r, testClaims())
-		if _, err := r.Verify(text); err != nil {
-			t.Fatalf("%s: control: %v", alg, err)
-		}
-		parts := strings.Split(text, ".")
-		const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-		for i, part := range parts {
-			last := strings.IndexByte(digits, part[len(part)-1])
-			for _, bit := range []int{1, 2, 4, 8} { // unused or not, each is another text
-				changed := append([]string(nil), parts...)
-				changed[i] = part[:len(part)-1] + string(digits[last^bit])
-				refused(t, r, fmt.Sprintf("%s: part %d, last character changed by %d", alg, i, bit), strings.Join(changed, "."), "")
-			}
-			for _, extra := range []string{"=", "==", "\n", "\r\n", " ", "\t", "\x00", "A", "é"} {
-				changed := append([]string(nil), parts...)
-				changed[i] = part + extra
-				refused(t, r, fmt.Sprintf("%s: part %d with %q behind", alg, i, extra), strings.Join(changed, "."), "")
-				changed[i] = part[:5] + extra + part[5:]
-				refused(t, r, fmt.Sprintf("%s: part %d with %q inside", alg, i, extra), strings.Join(changed, "."), "")
-			}
-		}
-		sig, _ := base64.RawURLEncoding.DecodeString(parts[2])
-		if std := base64.RawStdEncoding.EncodeToString(sig); std != parts[2] {
-			refused(t, r, string(alg)+": signature in the standard alphabet", parts[0]+"."+parts[1]+"."+std, ReasonMalformed)
-		}
-		refused(t, r, string(alg)+": quoted", `"`+text+`"`, ReasonMalformed)
-		refused(t, r, string(alg)+": with the scheme", "Bearer "+text, ReasonMalformed)
-	}
-}
-
-// A non-canonical signature of a token that is right otherwise is told from a
-// line break, which only the alphabet check stops: Go's strict decoding does not.
-func TestLineBreakInSignature(t *testing.T) {
-	r, _ := testRing(t, testKeys()[HS256])
-	text := mustMint(t, r, testClaims())
-	broken := text[:len(text)-10] + "\n" + text[len(text)-10:]
-	if _, err := strictBase64.DecodeString(broken[strings.LastIndex(broken, ".")+1:]); err != nil {
-		t.Skip("Go's strict decoding refuses line breaks by now")
-	}
-	refused(t, r, "line break", broken, ReasonMalformed)
-}
-
-// ECDSA has two signatures for each text, (r, s) and (r, n-s). Both are correct;
-// one of them is ours.
-func TestECDSASignatureHasOneForm(t *testing.T) {
-	k := testKeys()[ES256]
-	r, _ := testRing(t, k)
-	for range 20 { // s is random; without normalising about half would fail
-		text := mustMint(t, r, testClaims())
-		if _, err := r.Verify(text); err != nil {
-			t.Fatalf("control: %v", err)
-		}
-		dot := strings.LastIndexByte(text, '.')
-		sig, _ := base64.RawURLEncoding.DecodeString(text[dot+1:])
-		s := new(big.Int).SetBytes(sig[32:])
-		s.Sub(elliptic.P256().Params().N, s).FillBytes(sig[32:])
-		sum := sha256.Sum256([]byte(text[:dot]))
-		if !ecdsa.Verify(k.parts().public.(*ecdsa.PublicKey), sum[:], new(big.Int).SetBytes(sig[:32]), s) {
-			t.Fatal("the twin signature should be correct in itself")
-		}
-		refused(t, r, "twin signature", text[:dot+1]+base64.RawURLEncoding.EncodeToString(sig), ReasonBadSignature)
-	}
-}
-
-// RSA and Ed25519 have twins too, if the library does not bound the numbers:
-// s+n and S+L. Ours do; this holds them to it.
-func TestSignatureNumbersAreBounded(t *testing.T) {
-	rk := testKeys()[RS256]
-	r, _ := testRing(t, rk, testKeys()[EdDSA])
-	text := mustMint(t, r, testClaims())
-	dot := strings.LastIndexByte(text, '.')
-	sig, _ := base64.RawURLEncoding.DecodeString(text[dot+1:])
-	twin := new(big.Int).SetBytes(sig)
-	twin.Add(twin, rk.parts().public.(*rsa.PublicKey).N)
-	refused(t, r, "RSA s+n", text[:dot+1]+base64.RawURLEncoding.EncodeToString(twin.Bytes()), ReasonBadSignature)
-	refused(t, r, "RSA 0-prefixed", text[:dot+1]+base64.RawURLEncoding.EncodeToString(append([]byte{0}, sig...)), ReasonBadSignature)
-
-	ed, _ := testRing(t, testKeys()[EdDSA])
-	text = mustMint(t, ed, testClaims())
-	dot = strings.LastIndexByte(text, '.')
-	sig, _ = base64.RawURLEncoding.DecodeString(text[dot+1:])
-	order, _ := new(big.Int).SetString("1000000000000000000000000000000014def9dea2f79cd65812631a5cf5d3ed", 16)
-	le := make([]byte, 32)
-	for i := range le {
-		le[i] = sig[63-i]
-	}
-	le = new(big.Int).Add(new(big.Int).SetBytes(le), order).FillBytes(le)
-	for i := range le {
-		sig[32+i] = le[31-i]
-	}
-	refused(t, ed, "Ed25519 S+L", text[:dot+1]+base64.RawURLEncoding.EncodeToString(sig), ReasonBadSignature)
-}
-
-// H13: CVE-2025-30204. Size is looked at before anything else, and parts are
-// found without splitting the whole text.
-func TestOddAndOversizedTexts(t *testing.T) {
-	r, _ := testRing(t, testKeys()[HS256])
-	text := mustMint(t, r, testClaims())
-	parts := strings.Split(text, ".")
-	for name, c := range map[string]struct{ text, reason string }{
-		"empty":             {"", ReasonMalformed},
-		"one part":          {parts[0], ReasonMalformed},
-		"two parts":         {parts[0] + "." + parts[1], ReasonMalformed},
-		"four parts":        {text + ".", ReasonMalformed},
-		"five parts (JWE)":  {text + "." + parts[1] + "." + parts[2], ReasonMalformed},
-		"leading dot":       {"." + text, ReasonMalformed},
-		"two dots":          {"..", ReasonUnknownKey},
-		"100k dots":         {strings.Repeat(".", 100_000), ReasonMalformed},
-		"5 KB token":        {text + strings.Repeat("A", 5<<10), ReasonMalformed},
-		"4097 bytes":        {text + strings.Repeat("A", maxTokenBytes+1-len(text)), ReasonMalformed},
-		"4096 bytes":        {text + strings.Repeat("A", maxTokenBytes-len(text)), ""},
-		"no signature":      {parts[0] + "." + parts[1] + ".", ReasonBadSignature},
-		"short signature":   {text[:len(text)-4], ""},
-		"no payload":        {parts[0] + ".." + parts[2], ReasonBadSignature},
-		"JSON serialised":   {`{"payload":"` + parts[1] + `","signatures":[]}`, ReasonMalformed},
-		"another's payload": {parts[0] + "." + b64(strings.Replace(payload(testClaims()), "oALICE", "oEVELN", 1)) + "." + parts[2], ReasonBadSignature},
-	} {
-		refused(t, r, name, c.text, c.reason)
-	}
-	if _, err := r.Verify(text); err != nil {
-		t.Errorf("control: %v", err)
-	}
-	dots := strings.Repeat(".", 100_000)
-	if n := testing.AllocsPerRun(10, func() { _, _ = r.Verify(dots) }); n > 0 {
-		t.Errorf("refusing 100k dots allocates %v times; want 0", n)
-	}
-}
-
 // Callers tell the two kinds of refusal apart, and errors quote nothing.
 func TestRefusalsAreClassified(t *testing.T) {
 	r, clock := testRing(t, testKeys()[HS256])
@@ -413,29 +177,4 @@ func TestRefusalsAreClassified(t *testing.T) {
 	if got := Reason(errors.New("other")); got != "" {
 		t.Errorf("Reason of another error = %q", got)
 	}
-}
-
-// refused fails if text is accepted, or refused for another reason (if one is
-// given), or if claims come with the error.
-func refused(t *testing.T, r *Keyring, name, text, reason string) {
-	t.Helper()
-	c, err := r.Verify(text)
-	switch {
-	case err == nil:
-		t.Errorf("%s: accepted", name)
-	case !errors.Is(err, ErrInvalid):
-		t.Errorf("%s: %v does not wrap ErrInvalid", name, err)
-	case reason != "" && Reason(err) != reason:
-		t.Errorf("%s: reason %q (%v); want %q", name, Reason(err), err, reason)
-	case c != Claims{}:
-		t.Errorf("%s: claims given with an error", name)
-	}
-}
-
-func tamper(text string, at int) string {
-	c := byte('A')
-	if text[at] == 'A' {
-		c = 'B'
-	}
-	return text[:at] + string(c) + text[at+1:]
 }

@@ -105,6 +105,14 @@ func TestReadSessionErrcodeWins(t *testing.T) {
 	wantKind(t, err, KindBadCode)
 }
 
+// What is no object has no members to miss, and so must fail before they are looked for.
+func TestReadWantsAnObject(t *testing.T) {
+	for _, bad := range []string{`null`, ` null `} {
+		_, _, err := read(CallCode2Session, answer{200, []byte(bad)})
+		wantKind(t, err, KindMalformed)
+	}
+}
+
 func TestReadToken(t *testing.T) {
 	token, life, err := readToken(CallStableToken, answer{200, []byte(`{"access_token":"72_x-Y","expires_in":345}`)})
 	if token != "72_x-Y" || life != 345*time.Second || err != nil {

@@ -30,7 +30,11 @@ const (
 
 var testApp = App{ID: "wx4f4bc4dec97d474b", Secret: NewSecret(testSecret)}
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// net/http reports bytes beyond a Content-Length to the standard logger.
+	log.SetOutput(io.Discard)
+	goleak.VerifyTestMain(m)
+}
 
 func newClient(t testing.TB, baseURL string, options ...func(*Options)) *Client {
 	t.Helper()

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -97,7 +96,7 @@ func TestNoSecretInErrors(t *testing.T) {
 		}},
 		{name: "proxy returns a url.Error", url: "https://weixin.invalid", kind: KindUnreachable, options: func(o *Options) {
 			o.proxy = func(r *http.Request) (*url.URL, error) {
-				return nil, &url.Error{Op: "Get", URL: r.URL.String(), Err: &net.OpError{Op: "dial", Err: io.EOF}}
+				return nil, &url.Error{Op: "Get", URL: r.URL.String(), Err: &net.OpError{Op: "dial", Err: errors.New("secret=" + testSecret)}}
 			}
 		}},
 	} {

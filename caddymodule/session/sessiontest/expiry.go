@@ -31,18 +31,31 @@ func expiryChecks() []check {
 				t.Errorf("DeleteUser = %d, %v, want 1, nil: an expired one is not counted", n, err)
 			}
 		}},
-		{"an expired key can be created anew", func(t tb, e env) {
-			until := soon()
-			create(t, e.store, expiring(rec(1, 1), until), 0)
-			e.expire(until)
-			r := rec(1, 1)
-			create(t, e.store, r, 0)
-			got, _ := get(t, e.store, r.Key)
-			wantRecord(t, got, r)
-			wantList(t, e.store, r.User, r)
-			e.forward(10 * time.Second) // and no sweep of the old one takes it along
-			get(t, e.store, r.Key)
-			wantList(t, e.store, r.User, r)
+		{"an expired key can be created anew, by the same user or another", func(t tb, e env) {
+			// at the very expiry and a while after it, swept by then or not
+			for i, after := range []time.Duration{0, 100 * time.Millisecond} {
+				until := soon()
+				same, change := rec(1+10*i, 1), rec(1+10*i, 2)
+				create(t, e.store, expiring(same, until), 0)
+				create(t, e.store, expiring(change, until), 0)
+				e.expire(until.Add(after))
+				former := change.User
+				change.User = name("heir", i)
+				create(t, e.store, same, 0)
+				create(t, e.store, change, 0)
+				e.forward(10 * time.Second) // no sweep of the old ones takes the new ones along
+				for _, r := range []session.Record{same, change} {
+					got, lease := get(t, e.store, r.Key)
+					wantRecord(t, got, r)
+					if !lease.Live() {
+						t.Errorf("the new record's lease is over")
+					}
+				}
+				wantList(t, e.store, former, same)
+				wantList(t, e.store, change.User, change)
+				wantDeleteUser(t, e, former, 1)
+				get(t, e.store, change.Key)
+			}
 		}},
 		{"Create with a past expiry keeps nothing, least of all for ever", func(t tb, e env) {
 			for i, until := range []time.Time{past(), time.Now(), time.Unix(0, 0)} {

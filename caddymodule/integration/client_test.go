@@ -1,0 +1,247 @@
+// client_test.go: well-behaved clients for every HTTP version, and a socket for
+// the others.
+
+package integration
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
+)
+
+// client speaks one version of HTTP to the gateway's site. It follows no
+// redirect, adds no header of its own but User-Agent, and unpacks nothing.
+type client struct {
+	Name string // HTTP/1.1, HTTP/2, h2c or HTTP/3
+	Base string // the scheme and authority of its URLs
+	Addr string // where its bytes go: host:port
+
+	transport http.RoundTripper
+}
+
+// call is one request.
+type call struct {
+	Method  string      // default GET
+	Target  string      // path and query, sent as written as far as net/url allows; default /
+	Host    string      // default: the site's
+	Header  http.Header // sent as written, in HTTP/1.1 with its case
+	Token   string      // for Authorization: Bearer
+	Body    string
+	Stream  io.Reader   // a body of unknown length, instead of Body
+	Trailer http.Header // announced and sent behind the body
+}
+
+// reply is an answer, read to its end.
+type reply struct {
+	Status int
+	Proto  string
+	Header http.Header
+	Body   string
+}
+
+// header makes a header of names and values, with the names as they are.
+func header(pairs ...string) http.Header {
+	h := make(http.Header)
+	for i := 0; i < len(pairs); i += 2 {
+		h[pairs[i]] = append(h[pairs[i]], pairs[i+1])
+	}
+	return h
+}
+
+// clients are those of all HTTP versions.
+func (gw *gateway) clients() []*client { return []*client{gw.h1, gw.h2, gw.h2c, gw.h3} }
+
+// each runs a test once for each HTTP version, with an upstream that has seen
+// nothing yet.
+func (gw *gateway) each(t *testing.T, f func(t *testing.T, c *client)) {
+	t.Helper()
+	for _, c := range gw.clients() {
+		t.Run(c.Name, func(t *testing.T) {
+			gw.up.Reset()
+			f(t, c)
+		})
+	}
+}
+
+func (gw *gateway) makeClients(t *testing.T) {
+	protocols := func(set func(*http.Protocols)) *http.Protocols {
+		p := new(http.Protocols)
+		set(p)
+		return p
+	}
+	transport := func(p *http.Protocols) *http.Transport {
+		tr := &http.Transport{Protocols: p, TLSClientConfig: gw.clientTLS(), DisableCompression: true}
+		t.Cleanup(tr.CloseIdleConnections)
+		return tr
+	}
+	h3 := &http3.Transport{
+		TLSClientConfig: gw.clientTLS(), DisableCompression: true,
+		Dial: func(ctx context.Context, addr string, tc *tls.Config, qc *quic.Config) (*quic.Conn, error) {
+			_, port, _ := net.SplitHostPort(addr)
+			return quic.DialAddrEarly(ctx, "127.0.0.1:"+port, tc, qc)
+		},
+	}
+	t.Cleanup(func() { h3.Close() })
+	gw.h1 = &client{"HTTP/1.1", "http://" + gw.HTTP, gw.HTTP, transport(protocols(func(p *http.Protocols) { p.SetHTTP1(true) }))}
+	gw.h2c = &client{"h2c", "http://" + gw.HTTP, gw.HTTP, transport(protocols(func(p *http.Protocols) { p.SetUnencryptedHTTP2(true) }))}
+	gw.h2 = &client{"HTTP/2", "https://" + gw.HTTPS, gw.HTTPS, transport(protocols(func(p *http.Protocols) { p.SetHTTP2(true) }))}
+	gw.h3 = &client{"HTTP/3", "https://" + gw.HTTPS, gw.HTTPS, h3}
+}
+
+// clientTLS trusts the gateway's own certificate authority, and whatever stands
+// in its place until that has made its root.
+func (gw *gateway) clientTLS() *tls.Config {
+	roots := x509.NewCertPool()
+	config := &tls.Config{ServerName: "localhost", MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}
+	config.VerifyConnection = func(state tls.ConnectionState) error {
+		pem, err := os.ReadFile(filepath.Join(gw.Dir, "storage", "pki", "authorities", "local", "root.crt"))
+		if err != nil {
+			return err
+		}
+		roots.AppendCertsFromPEM(pem)
+		between := x509.NewCertPool()
+		for _, c := range state.PeerCertificates[1:] {
+			between.AddCert(c)
+		}
+		_, err = state.PeerCertificates[0].Verify(x509.VerifyOptions{DNSName: "localhost", Roots: roots, Intermediates: between})
+		return err
+	}
+	return config
+}
+
+// awaitTLS waits until Caddy has made the certificate of the site.
+func (gw *gateway) awaitTLS(t *testing.T) {
+	t.Helper()
+	if !strings.Contains(gw.HTTPS, ":") {
+		return
+	}
+	await(t, "the site's certificate", func() bool {
+		conn, err := tls.Dial("tcp", gw.HTTPS, gw.clientTLS())
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil
+	})
+}
+
+// do sends a request and fails the test when it gets no answer.
+func (c *client) do(t *testing.T, x call) reply {
+	t.Helper()
+	got, err := c.try(x)
+	if err != nil {
+		t.Fatalf("%s: %s %s: %v", c.Name, x.Method, x.Target, err)
+	}
+	return got
+}
+
+// try sends a request.
+func (c *client) try(x call) (reply, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	response, err := c.open(ctx, x)
+	if err != nil {
+		return reply{}, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	return reply{response.StatusCode, response.Proto, response.Header, string(body)}, err
+}
+
+// open sends a request and leaves the answer's body to the caller.
+func (c *client) open(ctx context.Context, x call) (*http.Response, error) {
+	body := x.Stream
+	switch {
+	case body != nil:
+	case x.Trailer != nil: // these need a body of unknown length
+		body = io.MultiReader(strings.NewReader(x.Body))
+	case x.Body != "":
+		body = strings.NewReader(x.Body)
+	}
+	if x.Target == "" {
+		x.Target = "/"
+	}
+	r, err := http.NewRequestWithContext(ctx, x.Method, c.Base+x.Target, body)
+	if err != nil {
+		return nil, err
+	}
+	if x.Host != "" {
+		r.Host = x.Host
+	}
+	if x.Header != nil {
+		r.Header = x.Header.Clone()
+	}
+	if x.Token != "" {
+		r.Header["Authorization"] = append(r.Header["Authorization"], "Bearer "+x.Token)
+	}
+	r.Trailer = x.Trailer
+	return c.transport.RoundTrip(r)
+}
+
+// rawConn is a socket to the gateway.
+type rawConn struct {
+	net.Conn
+	r *bufio.Reader
+}
+
+// dialRaw opens a socket to an address, to be closed at the end of the test.
+func dialRaw(t *testing.T, addr string) *rawConn {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	return &rawConn{conn, bufio.NewReader(conn)}
+}
+
+// send writes bytes as they are.
+func (c *rawConn) send(t *testing.T, text string) {
+	t.Helper()
+	if _, err := io.WriteString(c, text); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// read reads one answer, to a request of the method.
+func (c *rawConn) read(t *testing.T, method string) reply {
+	t.Helper()
+	response, err := http.ReadResponse(c.r, &http.Request{Method: method})
+	if err != nil {
+		t.Fatalf("reading the answer: %v", err)
+	}
+	defer response.Body.Close()
+	got := reply{Status: response.StatusCode, Proto: response.Proto, Header: response.Header}
+	if response.StatusCode != http.StatusSwitchingProtocols {
+		body, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatalf("reading the answer's body: %v", err)
+		}
+		got.Body = string(body)
+	}
+	return got
+}
+
+// rawHTTP sends bytes to an address and reads one answer. Line ends are written
+// as \n and sent as \r\n.
+func rawHTTP(t *testing.T, addr, text string) reply {
+	t.Helper()
+	c := dialRaw(t, addr)
+	c.send(t, crlf(text))
+	method, _, _ := strings.Cut(text, " ")
+	return c.read(t, method)
+}
+
+func crlf(text string) string { return strings.ReplaceAll(text, "\n", "\r\n") }

@@ -1,0 +1,157 @@
+// settings.go: what the environment says, and a free port where it says nothing.
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// demoAppID is the simulator's, for everybody who has no mini program.
+const demoAppID = "wx0123456789abcdef"
+
+const help = `the environment variables of "make run" are
+  PORT=8080                  the gateway's port
+  SITE=http://localhost:8080 the gateway's address as a Caddyfile has it, instead of PORT
+  BACKEND=localhost:3000     your own backend, instead of the demo backend
+  SIM_PORT=8089              the simulator's port
+  CADDY_ADMIN=localhost:2019 where Caddy's admin API listens
+  WECHAT_APPID, WECHAT_SECRET  your mini program, and the real WeChat, instead of the simulator
+  WECHAT_API_BASE            a simulator of your own`
+
+type settings struct {
+	appid, secret, apiBase string
+	site                   string // as the Caddyfile has it
+	gateway                string // as a client has it
+	admin, backend         string
+	demoBackend            bool
+	simulator              string // where it listens; empty when there is none
+}
+
+func readSettings(env func(string) string, out io.Writer) (settings, error) {
+	s := settings{
+		appid: env("WECHAT_APPID"), secret: env("WECHAT_SECRET"), apiBase: env("WECHAT_API_BASE"),
+		site: env("SITE"), admin: env("CADDY_ADMIN"), backend: env("BACKEND"),
+	}
+	if (s.appid == "") != (s.secret == "") {
+		return s, errors.New("set both of WECHAT_APPID and WECHAT_SECRET, or neither")
+	}
+	if s.site != "" && env("PORT") != "" {
+		return s, errors.New("set SITE or PORT, not both")
+	}
+
+	var err error
+	port := func(what, variable, usual string) (number string) {
+		if err == nil {
+			number, err = choosePort(what, variable, env(variable), usual, out)
+		}
+		return number
+	}
+	if s.site == "" {
+		// any host name, so that a phone in the same network may come in by address
+		s.site = ":" + port("gateway", "PORT", "8080")
+	}
+	s.gateway = clientAddress(s.site)
+	if s.admin == "" {
+		s.admin = "localhost:" + port("admin API", "", "2019")
+	}
+	if s.demoBackend = s.backend == ""; s.demoBackend {
+		s.backend = "127.0.0.1:" + port("demo backend", "", "3000")
+	}
+	if s.appid == "" && s.apiBase == "" {
+		s.simulator = "127.0.0.1:" + port("simulator", "SIM_PORT", "8089")
+		s.apiBase = "http://" + s.simulator
+	}
+	if s.appid == "" {
+		s.appid, s.secret = demoAppID, "any-secret-will-do"
+	}
+	if s.apiBase == "" {
+		s.apiBase = "https://api.weixin.qq.com"
+	}
+	return s, err
+}
+
+// choosePort returns the port that the variable asks for, which must be free, or
+// the usual one, or any other free one.
+func choosePort(what, variable, asked, usual string, out io.Writer) (string, error) {
+	if asked != "" {
+		if err := tryPort(asked); err != nil {
+			return "", fmt.Errorf("%s=%s, the %s's port, cannot be had: %w\n%s", variable, asked, what, err, help)
+		}
+		return asked, nil
+	}
+	if tryPort(usual) == nil {
+		return usual, nil
+	}
+	l, err := net.Listen("tcp", "localhost:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	fmt.Fprintf(out, "Port %s is taken: the %s uses port %s this time.\n", usual, what, port)
+	return port, nil
+}
+
+func tryPort(port string) error {
+	// as another server may have it: for all addresses, or for one of the loopbacks
+	for _, address := range []string{"", "127.0.0.1", "[::1]"} {
+		l, err := net.Listen("tcp", address+":"+port)
+		if err != nil {
+			if address == "[::1]" {
+				continue // a machine without IPv6
+			}
+			var op *net.OpError
+			if errors.As(err, &op) {
+				err = op.Err
+			}
+			return err
+		}
+		l.Close()
+	}
+	return nil
+}
+
+// clientAddress is the first address of a Caddyfile's site, as a URL.
+func clientAddress(site string) string {
+	site, _, _ = strings.Cut(strings.TrimSpace(site), ",")
+	site, _, _ = strings.Cut(site, " ")
+	switch {
+	case strings.HasPrefix(site, ":"):
+		return "http://localhost" + site
+	case strings.Contains(site, "://"):
+		return strings.TrimSuffix(site, "/")
+	default:
+		return "https://" + site
+	}
+}
+
+// gatewayEnv is the environment that the Caddyfile reads, with Caddy's own files
+// in dir.
+func (s settings) gatewayEnv(dir string) []string {
+	return append(os.Environ(),
+		"WECHAT_APPID="+s.appid, "WECHAT_SECRET="+s.secret, "WECHAT_API_BASE="+s.apiBase,
+		"SITE="+s.site, "BACKEND="+s.backend, "CADDY_ADMIN="+s.admin,
+		"XDG_DATA_HOME="+filepath.Join(dir, "data"), "XDG_CONFIG_HOME="+filepath.Join(dir, "config"))
+}
+
+// probe lists what must answer before there is anything to show. Of a site with
+// HTTPS only the port can be tried: its certificate may still be on its way.
+func (s settings) probe() []string {
+	var addresses []string
+	if s.simulator != "" {
+		addresses = append(addresses, "http://"+s.simulator)
+	}
+	if u, err := url.Parse(s.gateway); err == nil && u.Scheme == "http" {
+		addresses = append(addresses, s.gateway+"/wechat/session")
+	} else {
+		addresses = append(addresses, "http://"+s.admin+"/config/")
+	}
+	return addresses
+}
