@@ -143,7 +143,7 @@ func BenchmarkGetDuringSweep(b *testing.B) {
 		}()
 		longest(swept, "µs/Get-during")
 		b.ReportMetric(float64(time.Since(start).Milliseconds()), "ms/sweep")
-		if n := table.Sessions(ctx); n != 1 {
+		if n := held(table); n != 1 {
 			b.Fatalf("%d sessions are left, want 1", n)
 		}
 	}

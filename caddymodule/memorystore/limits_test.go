@@ -35,8 +35,8 @@ func TestFullTableThrowsNobodyOut(t *testing.T) {
 			t.Errorf("List(u%d) = %d, %v, want 1, nil", i, len(list), err)
 		}
 	}
-	if !lease.Live() || table.Sessions(ctx) != 10 {
-		t.Errorf("lease lives: %v, %d sessions, want true, 10", lease.Live(), table.Sessions(ctx))
+	if !lease.Live() || held(table) != 10 {
+		t.Errorf("lease lives: %v, %d sessions, want true, 10", lease.Live(), held(table))
 	}
 	for i := range 100 {
 		if list, err := table.List(ctx, fmt.Sprint("x", i)); len(list) != 0 || err != nil {
@@ -61,7 +61,7 @@ func TestFullTableTakesWhatReplaces(t *testing.T) {
 			if err := table.Create(ctx, r, limit); !errors.Is(err, want) {
 				t.Errorf("%s: Create = %v, want %v", what, err, want)
 			}
-			if n := table.Sessions(ctx); n > 3 {
+			if n := held(table); n > 3 {
 				t.Errorf("%s: %d sessions, want at most 3", what, n)
 			}
 		}

@@ -66,9 +66,11 @@ func (t *table) untune(l *Limits) {
 	}
 }
 
-// Sessions returns how many sessions are held. Those that expired within the
-// last seconds may be among them.
-func (t *table) Sessions(context.Context) int { return int(t.sessions.entries.Load()) }
+// Count implements session.Counter.
+func (t *table) Count(context.Context) (map[string]int, error) { return t.users.count(), nil }
+
+// Volatile implements session.Volatile.
+func (t *table) Volatile() {}
 
 // Table is a store without Caddy, for tests, benchmarks and other programs.
 type Table struct{ *table }
@@ -87,4 +89,8 @@ func (t *Table) Close() error {
 	return nil
 }
 
-var _ session.Store = (*Table)(nil)
+var (
+	_ session.Store    = (*Table)(nil)
+	_ session.Counter  = (*Table)(nil)
+	_ session.Volatile = (*Table)(nil)
+)

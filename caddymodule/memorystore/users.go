@@ -6,6 +6,8 @@ import (
 	"hash/maphash"
 	"iter"
 	"sync"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
 // userIndex finds the sessions of a user. Each user's are a ring of entries, so
@@ -19,12 +21,14 @@ type userIndex struct {
 type userStripe struct {
 	mu     sync.Mutex
 	oldest map[string]*entry
+	apps   map[string]int // linked entries by app
 }
 
 func newUserIndex() *userIndex {
 	x := &userIndex{seed: maphash.MakeSeed()}
 	for i := range x.stripes {
 		x.stripes[i].oldest = make(map[string]*entry)
+		x.stripes[i].apps = make(map[string]int)
 	}
 	return x
 }
@@ -52,6 +56,20 @@ func (x *userIndex) lockBoth(a, b string) (ua, ub *userStripe, unlock func()) {
 	x.stripes[min(i, j)].mu.Lock()
 	x.stripes[max(i, j)].mu.Lock()
 	return ua, ub, func() { ua.mu.Unlock(); ub.mu.Unlock() }
+}
+
+// count adds up the sessions of each app.
+func (x *userIndex) count() map[string]int {
+	sum := make(map[string]int)
+	for i := range x.stripes {
+		u := &x.stripes[i]
+		u.mu.Lock()
+		for app, n := range u.apps {
+			sum[app] += n
+		}
+		u.mu.Unlock()
+	}
+	return sum
 }
 
 // of yields the user's entries, oldest first, expired ones too. The yielded
@@ -83,6 +101,7 @@ func (u *userStripe) name(user string) string {
 
 // link adds an entry behind all that were not issued later.
 func (u *userStripe) link(e *entry) {
+	u.apps[session.AppTagOf(e.user)]++
 	head := u.oldest[e.user]
 	if head == nil {
 		e.prev, e.next = e, e
@@ -104,6 +123,7 @@ func (u *userStripe) link(e *entry) {
 
 // unlink removes an entry that is linked.
 func (u *userStripe) unlink(e *entry) {
+	u.apps[session.AppTagOf(e.user)]--
 	switch {
 	case e.next == e:
 		delete(u.oldest, e.user)

@@ -20,7 +20,7 @@ type keyPair struct {
 // pushKey makes id.SessionKey the newest key of the user. WeChat may hand out
 // the same key at two logins in a row; that does not push the previous one out.
 func (m *Manager) pushKey(ctx context.Context, id Identity, until time.Time) error {
-	return m.store.UpdateValue(ctx, keysKey(id.AppID, id.OpenID), until, func(old []byte) ([]byte, error) {
+	return m.updateValue(ctx, keysKey(id.AppID, id.OpenID), until, func(old []byte) ([]byte, error) {
 		var pair keyPair
 		if json.Unmarshal(old, &pair) != nil {
 			pair = keyPair{} // none yet, or damaged: a new login starts afresh
@@ -36,7 +36,7 @@ func (m *Manager) pushKey(ctx context.Context, id Identity, until time.Time) err
 // most two: a second wx.login on another device replaces the key while data
 // made with the old one is still on its way. None is no error.
 func (m *Manager) SessionKeys(ctx context.Context, appid, openid string) ([]string, error) {
-	value, err := m.store.Value(ctx, keysKey(appid, openid))
+	value, err := m.value(ctx, keysKey(appid, openid))
 	if errors.Is(err, ErrNotFound) {
 		return nil, nil
 	}
@@ -45,7 +45,7 @@ func (m *Manager) SessionKeys(ctx context.Context, appid, openid string) ([]stri
 	}
 	var pair keyPair
 	if json.Unmarshal(value, &pair) != nil || pair.Newest == "" {
-		return nil, errCorrupt
+		return nil, ErrForged
 	}
 	if pair.Previous == "" {
 		return []string{pair.Newest}, nil
@@ -57,7 +57,7 @@ func (m *Manager) SessionKeys(ctx context.Context, appid, openid string) ([]stri
 // with an earlier one, which may be in wrong hands, verifies no more. An empty
 // key leaves none. It lasts until the given time.
 func (m *Manager) ReplaceSessionKey(ctx context.Context, appid, openid, key string, until time.Time) error {
-	return m.store.UpdateValue(ctx, keysKey(appid, openid), until, func([]byte) ([]byte, error) {
+	return m.updateValue(ctx, keysKey(appid, openid), until, func([]byte) ([]byte, error) {
 		if key == "" {
 			return nil, nil
 		}

@@ -5,6 +5,7 @@ package session
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -23,6 +24,7 @@ const (
 type Options struct {
 	Lifetime time.Duration    // of a session; at least one second
 	PerUser  int              // live sessions of one (app, openid); the oldest goes first; <= 0 is no limit
+	Sealer   Sealer           // nil stores values as they are: only for a store that is Volatile
 	Now      func() time.Time // nil is time.Now
 }
 
@@ -82,7 +84,8 @@ func (m *Manager) Login(ctx context.Context, id Identity) (*Session, error) {
 		ID: newID(), AppID: id.AppID, OpenID: id.OpenID, UnionID: id.UnionID,
 		IssuedAt: now, ExpiresAt: now.Add(m.opts.Lifetime), UserInfo: id.UserInfo,
 	}
-	value, err := s.encode()
+	key := storeKey("session", s.ID)
+	value, err := m.sealSession(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +95,7 @@ func (m *Manager) Login(ctx context.Context, id Identity) (*Session, error) {
 		return nil, fmt.Errorf("keeping the session key: %w", err)
 	}
 	err = m.store.Create(ctx, Record{
-		Key: storeKey("session", s.ID), User: userKey(s.AppID, s.OpenID), Value: value,
+		Key: key, User: userKey(s.AppID, s.OpenID), Value: value,
 		IssuedAt: s.IssuedAt, ExpiresAt: s.ExpiresAt,
 	}, m.opts.PerUser)
 	if err != nil {
@@ -108,23 +111,23 @@ func (m *Manager) Get(ctx context.Context, id string) (*Handle, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := m.open(rec, id)
+	s, err := m.openSession(ctx, rec, id)
 	if err != nil {
 		return nil, err
 	}
 	return &Handle{Session: s, lease: lease}, nil
 }
 
-// open decodes a record and refuses one that is not the session that was asked
-// for: a store (or its client library) that mixes up answers must not log
-// somebody in as another (CVE-2025-29923).
-func (m *Manager) open(rec Record, id string) (*Session, error) {
-	s, err := decode(rec.Value)
+// openSession unseals and decodes a record, and refuses one that is not the
+// session that was asked for: a store (or its client library) that mixes up
+// answers must not log somebody in as another (CVE-2025-29923).
+func (m *Manager) openSession(ctx context.Context, rec Record, id string) (*Session, error) {
+	s, err := m.unsealSession(ctx, rec.Value, id)
 	if err != nil {
 		return nil, err
 	}
-	if s.ID != id || rec.User != userKey(s.AppID, s.OpenID) {
-		return nil, errCorrupt
+	if rec.User != userKey(s.AppID, s.OpenID) {
+		return nil, ErrForged
 	}
 	if !m.opts.Now().Before(s.ExpiresAt) {
 		return nil, ErrNotFound
@@ -137,12 +140,9 @@ func (m *Manager) open(rec Record, id string) (*Session, error) {
 func (m *Manager) Update(ctx context.Context, id string, change func(*Session) error) (*Session, error) {
 	var after *Session
 	err := m.store.Update(ctx, storeKey("session", id), func(value []byte) ([]byte, error) {
-		before, err := decode(value)
+		before, err := m.unsealSession(ctx, value, id)
 		if err != nil {
 			return nil, err
-		}
-		if before.ID != id {
-			return nil, errCorrupt
 		}
 		s := *before
 		if err := change(&s); err != nil {
@@ -151,7 +151,7 @@ func (m *Manager) Update(ctx context.Context, id string, change func(*Session) e
 		s.ID, s.AppID, s.OpenID = before.ID, before.AppID, before.OpenID
 		s.IssuedAt, s.ExpiresAt = before.IssuedAt, before.ExpiresAt
 		after = &s
-		return s.encode()
+		return m.sealSession(ctx, after)
 	})
 	if err != nil {
 		return nil, err
@@ -179,14 +179,14 @@ func (m *Manager) List(ctx context.Context, appid, openid string) ([]*Session, e
 	}
 	list := make([]*Session, 0, len(recs))
 	for _, rec := range recs {
-		s, err := decode(rec.Value)
-		if err != nil {
+		s, err := m.unsealRecord(ctx, rec)
+		switch {
+		case errors.Is(err, ErrForged):
+			continue // it logs nobody in, so it is no session
+		case err != nil:
 			return nil, err
 		}
-		if rec.Key != storeKey("session", s.ID) || s.AppID != appid || s.OpenID != openid {
-			return nil, errCorrupt
-		}
-		if m.opts.Now().Before(s.ExpiresAt) {
+		if s.AppID == appid && s.OpenID == openid && m.opts.Now().Before(s.ExpiresAt) {
 			list = append(list, s)
 		}
 	}
@@ -196,6 +196,9 @@ func (m *Manager) List(ctx context.Context, appid, openid string) ([]*Session, e
 // AppTag is the first part of Record.User for all users of an app: enough to
 // count by, and too little to name the app to whoever does not know it.
 func AppTag(appid string) string { return storeKey("app", appid)[:appTagLen] }
+
+// AppTagOf returns the tag of a Record.User.
+func AppTagOf(user string) string { return user[:min(appTagLen, len(user))] }
 
 const appTagLen = 4
 

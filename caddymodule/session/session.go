@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -71,18 +70,14 @@ func (s *Session) encode() ([]byte, error) {
 	})
 }
 
-// errCorrupt is a failure of the store, not an absence: the gateway must
-// answer 503 for it and not quietly forget the user.
-var errCorrupt = errors.New("a session record in the store is damaged")
-
 func decode(value []byte) (*Session, error) {
 	var st stored
 	if err := json.Unmarshal(value, &st); err != nil {
 		// json's own text may quote the record, which names the user
-		return nil, errCorrupt
+		return nil, ErrForged
 	}
 	if st.ID == "" || st.AppID == "" || st.OpenID == "" || st.Expires <= st.Issued {
-		return nil, errCorrupt
+		return nil, ErrForged
 	}
 	return &Session{
 		ID: st.ID, AppID: st.AppID, OpenID: st.OpenID, UnionID: st.UnionID,

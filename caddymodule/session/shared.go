@@ -18,7 +18,7 @@ func (m *Manager) AcceptData(ctx context.Context, id, fingerprint string, until 
 // LoadToken returns the kept access token of an app, or nil when there is none.
 // The value is a secret; its form is the WeChat client's matter.
 func (m *Manager) LoadToken(ctx context.Context, appid string) ([]byte, error) {
-	value, err := m.store.Value(ctx, tokenKey(appid))
+	value, err := m.value(ctx, tokenKey(appid))
 	if errors.Is(err, ErrNotFound) {
 		return nil, nil
 	}
@@ -27,7 +27,7 @@ func (m *Manager) LoadToken(ctx context.Context, appid string) ([]byte, error) {
 
 // SaveToken keeps the access token of an app until the given time.
 func (m *Manager) SaveToken(ctx context.Context, appid string, value []byte, until time.Time) error {
-	return m.store.UpdateValue(ctx, tokenKey(appid), until, func([]byte) ([]byte, error) { return value, nil })
+	return m.updateValue(ctx, tokenKey(appid), until, func([]byte) ([]byte, error) { return value, nil })
 }
 
 func tokenKey(appid string) string { return storeKey("access_token", appid) }

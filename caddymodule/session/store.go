@@ -131,3 +131,7 @@ type Checker interface {
 	// the operator: it may name an address or a file, never a password.
 	Check(ctx context.Context) error
 }
+
+// Volatile is what a store implements that writes nothing anywhere but into
+// this process's memory. The values of every other store are sealed.
+type Volatile interface{ Volatile() }
