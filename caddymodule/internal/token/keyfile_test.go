@@ -150,7 +150,7 @@ func TestBadKeyFiles(t *testing.T) {
 		"two keys":            {RS256, bytes.Repeat(block("PRIVATE KEY", pkcs8), 2), "more than one"},
 		"RSA for EdDSA":       {EdDSA, block("PRIVATE KEY", pkcs8), "needs an Ed25519 key; this is an RSA key"},
 		"EC for RS256":        {RS256, block("EC PRIVATE KEY", must(x509.MarshalECPrivateKey(ec.parts().private.(*ecdsa.PrivateKey)))), "needs an RSA key; this is an elliptic curve key"},
-		"P-384":               {ES256, block("EC PRIVATE KEY", must(x509.MarshalECPrivateKey(p384))), "P-256"},
+		"P-384":               {ES256, block("EC PRIVATE KEY", must(x509.MarshalECPrivateKey(p384))), "is on another"},
 		"encrypted PKCS#8":    {RS256, block("ENCRYPTED PRIVATE KEY", pkcs8), "passphrase"},
 		"encrypted PKCS#1":    {RS256, legacy, "passphrase"},
 		"OpenSSH":             {EdDSA, block("OPENSSH PRIVATE KEY", pkcs8), "ssh-keygen"},

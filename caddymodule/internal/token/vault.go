@@ -132,16 +132,21 @@ func (v *Vault) Refresh(ctx context.Context) error {
 
 // Snapshot is the ring for the moment now. Without a Refresh in between it
 // changes only when a key starts to sign or stops to verify.
+//
+// Its tokens may live as long as any node was ever configured for while one of
+// the keys could sign: who shortens the lifetime means the logins to come, and
+// does not log out who is in.
 func (v *Vault) Snapshot(now time.Time) *Keyring {
-	entries := v.current()
+	entries, opts := v.current(), v.opts.Options
 	signer := signerAt(entries, now)
 	keys := []*Key{entries[signer].key}
 	for i := len(entries) - 1; i >= 0; i-- {
 		if i != signer && !v.over(entries, i, now) {
 			keys = append(keys, entries[i].key)
 		}
+		opts.MaxLifetime = max(opts.MaxLifetime, entries[i].maxLifetime)
 	}
-	return assemble(v.opts.Options, v.prefix, keys)
+	return assemble(opts, v.prefix, keys)
 }
 
 // Keys describes all keys in the document, newest first.

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/caddyserver/certmagic"
 )
 
 // claimsAt are alive for life from the clock's time on.
@@ -211,8 +213,10 @@ func TestGreatestLifetimeCounts(t *testing.T) {
 	if got := b.current()[1]; got.key.kid != next.KID || got.maxLifetime != day {
 		t.Errorf("the new key is kept for tokens of %v", got.maxLifetime)
 	}
-	// The node with the shorter one refuses longer tokens all along.
-	refused(t, a.Snapshot(clock.now()), "longer than configured", text, ReasonClaims)
+	// The node with the shorter one takes them too: they are a peer's, and alive.
+	if _, err := a.Snapshot(clock.now()).Verify(text); err != nil {
+		t.Errorf("a peer's longer token is refused: %v", err)
+	}
 }
 
 // M11: clocks that disagree. A node behind its peers can still sign, and a key
@@ -245,5 +249,30 @@ func TestClocksDisagree(t *testing.T) {
 	fresh := &faultyStorage{Storage: tempStorage(t)}
 	if _, err := OpenVault(t.Context(), vaultOptions(fresh, epoch)); err == nil || fresh.stores.Load() != 0 {
 		t.Errorf("a key from 1970 was written (%v)", err)
+	}
+}
+
+// An operator shortens session_lifetime and reloads. Who is logged in for
+// longer stays logged in; new tokens are held to the new length by their maker.
+func TestShorterLifetimeKeepsTokens(t *testing.T) {
+	storage := &certmagic.FileStorage{Path: t.TempDir()}
+	open := func(lifetime time.Duration) *Vault {
+		v, err := OpenVault(t.Context(), VaultOptions{
+			Options: Options{Issuer: "gw", MaxLifetime: lifetime}, Storage: storage, Algorithm: HS256,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	now := time.Now()
+	text, err := open(24 * time.Hour).Snapshot(now).Mint(Claims{
+		Subject: "oA", Audience: "wx0123456789abcdef", ID: "id", IssuedAt: now.Unix(), ExpiresAt: now.Add(24 * time.Hour).Unix(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := open(time.Hour).Snapshot(now).Verify(text); err != nil {
+		t.Errorf("after the lifetime was shortened: %v", err)
 	}
 }
