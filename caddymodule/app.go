@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/seal"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/token"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/weixin"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
@@ -50,11 +50,20 @@ type App struct {
 	// Default: 10m
 	DataMaxAge *caddy.Duration `json:"data_max_age,omitempty"`
 
+	// How many logins one client address may try. Default: 300 in a minute.
+	LoginRate *LoginRate `json:"login_rate,omitempty"`
+
 	// How tokens are signed.
 	Token *TokenConfig `json:"token,omitempty"`
 
 	// Where sessions are kept. Default: `memory`
 	StoreRaw json.RawMessage `json:"store,omitempty" caddy:"namespace=wechat.stores inline_key=store"`
+
+	// Files with keys that seal what the store keeps: the first seals, all open.
+	// At least 32 random bytes each, as hex, base64 or raw. Not for the store
+	// `memory`, which keeps nothing. Default: a key is made once and kept in
+	// Caddy's storage.
+	SealKeyFiles []string `json:"seal_key_files,omitempty"`
 
 	// What was resolved stays out of the fields above: they may be shown.
 
@@ -68,22 +77,11 @@ type App struct {
 	vault    *token.Vault // nil with key files
 	tokens   atomic.Pointer[verifier]
 	store    session.Store
+	seals    *seal.Vault // nil with key files, and for a store that keeps nothing
 	sessions *session.Manager
+	limiter  *loginLimiter
 	stop     context.CancelFunc
 	stopped  chan struct{}
-}
-
-// MiniProgram is one mini program, as its console shows it.
-type MiniProgram struct {
-	// The AppID: `wx` and 16 hexadecimal digits.
-	AppID string `json:"appid"`
-
-	// The AppSecret. Write it as `{env.NAME}` or `{file./path}`, to keep it out
-	// of the stored configuration.
-	Secret string `json:"secret"`
-
-	credentials weixin.App
-	passed      prometheus.Counter // requests of its users that went on
 }
 
 // CaddyModule returns the Caddy module information.
@@ -116,7 +114,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	for _, provision := range []func(caddy.Context) error{
-		a.provisionMetrics, a.provisionClient, a.provisionStore, a.provisionTokens,
+		a.provisionMetrics, a.provisionLoginRate, a.provisionClient, a.provisionStore, a.provisionTokens,
 	} {
 		if err := provision(ctx); err != nil {
 			return err
@@ -169,30 +167,16 @@ func (a *App) resolve() error {
 	if *a.DataMaxAge < 0 {
 		return errors.New("data_max_age must not be negative")
 	}
+	if a.LoginRate == nil {
+		a.LoginRate = new(LoginRate)
+	}
+	if err := a.LoginRate.resolve(); err != nil {
+		return err
+	}
 	if a.Token == nil {
 		a.Token = new(TokenConfig)
 	}
 	return a.Token.resolve()
-}
-
-func (p *MiniProgram) resolve() error {
-	appid, err := resolveText("app", p.AppID)
-	if err != nil {
-		return err
-	}
-	if err := checkAppID(appid); err != nil {
-		return err
-	}
-	secret, err := resolveText("secret of app "+appid, p.Secret)
-	if err != nil {
-		return err
-	}
-	if secret == "" {
-		return fmt.Errorf("the secret of app %s is empty", appid)
-	}
-	p.AppID = appid
-	p.credentials = weixin.App{ID: appid, Secret: weixin.NewSecret(secret)}
-	return nil
 }
 
 // pooledClient makes a WeChat client fit for a usage pool.
@@ -234,63 +218,17 @@ func (a *App) provisionStore(ctx caddy.Context) error {
 		return fmt.Errorf("module %T is no session store", mod)
 	}
 	a.store = store
+	sealer, err := a.provisionSealing(ctx, store)
+	if err != nil {
+		return err
+	}
 	a.sessions = session.NewManager(&measuredStore{Store: store, metrics: a.metrics}, session.Options{
 		Lifetime: time.Duration(a.SessionLifetime),
 		PerUser:  a.SessionsPerUser,
+		Sealer:   sealer,
 	})
 	a.access = weixin.NewTokenSource(a.client, a.sessions)
 	return nil
-}
-
-// choose returns the mini programs that a site names; "*" or, when there is
-// but one, nothing names all.
-func (a *App) choose(appids []string) ([]*MiniProgram, error) {
-	if len(appids) == 0 {
-		if len(a.Apps) > 1 {
-			return nil, errors.New("several mini programs are configured: say which may enter here with  app <appid>...  or  app *")
-		}
-		return a.Apps, nil
-	}
-	var chosen []*MiniProgram
-	seen := make(map[string]bool)
-	for _, name := range appids {
-		if name == "*" {
-			if len(appids) > 1 {
-				return nil, errors.New("app * stands alone: it names every mini program already")
-			}
-			return a.Apps, nil
-		}
-		appid, err := resolveText("app", name)
-		if err != nil {
-			return nil, err
-		}
-		if seen[appid] {
-			return nil, fmt.Errorf("app %s is named twice", appid)
-		}
-		seen[appid] = true
-		app := a.find(appid)
-		if app == nil {
-			return nil, fmt.Errorf("app %q is not among those of the global option wechat", appid)
-		}
-		chosen = append(chosen, app)
-	}
-	return chosen, nil
-}
-
-func (a *App) find(appid string) *MiniProgram {
-	for _, app := range a.Apps {
-		if app.AppID == appid {
-			return app
-		}
-	}
-	return nil
-}
-
-// passed counts a request that went on in the name of a user.
-func (a *App) passed(appid string) {
-	if app := a.find(appid); app != nil {
-		app.passed.Inc()
-	}
 }
 
 // Start begins the upkeep.

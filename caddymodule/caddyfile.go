@@ -42,6 +42,7 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 //		session_lifetime <duration>
 //		sessions_per_user <n>
 //		data_max_age <duration>
+//		login_rate <attempts> <window> | off
 //		token {
 //			algorithm HS256|EdDSA|ES256|RS256
 //			issuer <string>
@@ -51,6 +52,7 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 //		store <name> [<args...>] {
 //			...
 //		}
+//		seal_key_file <path>...
 //	}
 //
 // Only app is required; it may be repeated, once for each mini program.
@@ -90,14 +92,20 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				err = d.Err("data_max_age must not be negative; 0 accepts any age")
 			}
 			a.DataMaxAge = &age
+		case "login_rate":
+			a.LoginRate, err = unmarshalLoginRate(d)
 		case "token":
 			a.Token = new(TokenConfig)
 			err = a.Token.UnmarshalCaddyfile(d.NewFromNextSegment())
+		case "seal_key_file":
+			if a.SealKeyFiles = d.RemainingArgs(); len(a.SealKeyFiles) == 0 || slices.Contains(a.SealKeyFiles, "") {
+				err = d.Err("seal_key_file takes the paths of files, the one that seals first")
+			}
 		case "store":
 			a.StoreRaw, err = unmarshalStore(d)
 		default:
 			err = d.Errf("unknown wechat option %q: there are app, api_base, api_timeout, session_lifetime, "+
-				"sessions_per_user, data_max_age, token and store", option)
+				"sessions_per_user, data_max_age, login_rate, token, store and seal_key_file", option)
 		}
 		if err != nil {
 			return err
@@ -127,11 +135,36 @@ func (a *App) unmarshalMiniProgram(d *caddyfile.Dispenser) error {
 	}
 	for _, app := range a.Apps {
 		if app.AppID == args[0] {
-			return d.Errf("app %s is configured twice", args[0])
+			return d.Errf("app %s is configured twice: keep one", args[0])
 		}
 	}
 	a.Apps = append(a.Apps, &MiniProgram{AppID: args[0], Secret: hideSecret(args[1])})
 	return nil
+}
+
+// unmarshalLoginRate reads  login_rate <attempts> <window>  or  login_rate off.
+func unmarshalLoginRate(d *caddyfile.Dispenser) (*LoginRate, error) {
+	args := d.RemainingArgs()
+	if len(args) == 1 && args[0] == "off" {
+		return &LoginRate{Attempts: -1}, nil
+	}
+	usage := d.Err("login_rate takes a number of attempts and a window, such as  login_rate 300 1m, or off")
+	if len(args) != 2 {
+		return nil, usage
+	}
+	attempts, err := strconv.Atoi(args[0])
+	if err != nil || attempts < 1 {
+		return nil, usage
+	}
+	window, err := caddy.ParseDuration(args[1])
+	if err != nil {
+		return nil, usage
+	}
+	limit := &LoginRate{Attempts: attempts, Window: caddy.Duration(window)}
+	if err := limit.resolve(); err != nil || window == 0 {
+		return nil, usage
+	}
+	return limit, nil
 }
 
 // hideSecret keeps a secret that came from an environment variable out of the
@@ -245,8 +278,11 @@ func isPlaceholder(text string) bool { return strings.Contains(text, "{") }
 func oneArg(d *caddyfile.Dispenser) (string, error) {
 	option := d.Val()
 	args := d.RemainingArgs()
-	if len(args) != 1 || args[0] == "" {
-		return "", d.Errf("%s takes one value (an environment variable that is not set leaves none)", option)
+	switch {
+	case len(args) > 1:
+		return "", d.Errf("%s takes one value, found %d", option, len(args))
+	case len(args) == 0 || args[0] == "":
+		return "", d.Errf("%s needs a value (an environment variable that is not set leaves none)", option)
 	}
 	return args[0], nil
 }

@@ -19,7 +19,7 @@ import (
 func keysCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "keys",
-		Short: "Lists, rotates or revokes the keys that sign tokens",
+		Short: "Lists, rotates or revokes the keys that sign tokens and seal sessions",
 		Args:  cobra.NoArgs,
 		RunE:  listKeys,
 	}
@@ -31,11 +31,16 @@ func keysCommand() *cobra.Command {
 	rotate := &cobra.Command{
 		Use: "rotate", Short: "Makes a new key, which signs once all nodes have had the time to read it", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return showKeys(cmd, http.MethodPost, "/wechat/keys/rotate")
+			uri := "/wechat/keys/rotate"
+			if seals, _ := cmd.Flags().GetBool("seal"); seals {
+				uri += "?kind=seal"
+			}
+			return showKeys(cmd, http.MethodPost, uri)
 		},
 	}
+	rotate.Flags().Bool("seal", false, "The key that seals sessions in the store, not the one that signs tokens")
 	revoke := &cobra.Command{
-		Use: "revoke <kid>", Short: "Takes a key out at once: every token that it signed ends", Args: cobra.ExactArgs(1),
+		Use: "revoke <kid>", Short: "Takes a signing key out at once: every token that it signed ends", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return showKeys(cmd, http.MethodDelete, "/wechat/keys/"+url.PathEscape(args[0]))
 		},
@@ -57,10 +62,14 @@ func showKeys(cmd *cobra.Command, method, uri string) error {
 	if err != nil {
 		return err
 	}
-	return show(cmd, raw, "KEY\tALGORITHM\tSTATE\tCREATED\tACTIVE FROM\tVERIFIES UNTIL", len(answer.Keys), func(i int) string {
-		k := answer.Keys[i]
-		return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s", k.KID, k.Algorithm, k.State, keyTime(k.Created), keyTime(k.ActiveFrom), keyTime(k.VerifiesUntil))
-	})
+	var rows []string
+	for _, k := range answer.Keys {
+		rows = append(rows, fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s", k.KID, k.Algorithm, k.State, keyTime(k.Created), keyTime(k.ActiveFrom), keyTime(k.VerifiesUntil)))
+	}
+	for _, k := range answer.SealKeys {
+		rows = append(rows, fmt.Sprintf("%s\tseal\t%s\t%s\t%s\t%s", k.ID, k.State, keyTime(k.Created), keyTime(k.Created), keyTime(k.OpensUntil)))
+	}
+	return show(cmd, raw, "KEY\tUSE\tSTATE\tCREATED\tACTIVE FROM\tGOOD UNTIL", len(rows), func(i int) string { return rows[i] })
 }
 
 func keyTime(t time.Time) string {

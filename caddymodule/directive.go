@@ -131,7 +131,7 @@ func (h *Handler) unmarshalCookie(d *caddyfile.Dispenser) (err error) {
 	h.Cookie = defaultCookie
 	if d.NextArg() {
 		if h.Cookie, err = cookieName(d.Val()); err != nil {
-			return d.WrapErr(err)
+			return d.Errf("cookie: %v: use letters, digits, - and _", err)
 		}
 	}
 	if d.NextArg() {

@@ -73,7 +73,9 @@ func (a *App) exchange(ctx context.Context, app *MiniProgram, code string) (sess
 		return session.Identity{}, errCodeSpent
 	}
 
-	answer, err := slot.Code2Session(ctx, app.credentials, code)
+	calling, endSpan := startSpan(ctx, "wechat.api code2session")
+	answer, err := slot.Code2Session(calling, app.credentials, code)
+	endSpan(err)
 	if err != nil {
 		return session.Identity{}, err
 	}

@@ -48,6 +48,10 @@ func (h *Handler) login(w http.ResponseWriter, r *http.Request) error {
 	if err := req.check(); err != nil {
 		return err
 	}
+	if err := h.app.allowLogin(r); err != nil {
+		h.app.logLogin(app.AppID, nil, 0, err)
+		return err
+	}
 
 	// who was logged in here before, to be logged out when the new login works
 	previous, _ := h.identifyCaller(r, h.credentials(r))

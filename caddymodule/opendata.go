@@ -147,11 +147,13 @@ func (a *App) phoneByCode(ctx context.Context, s *session.Session, code string) 
 	app := a.find(s.AppID)
 	calling, cancel := context.WithTimeout(ctx, time.Duration(a.APITimeout))
 	defer cancel()
+	calling, endSpan := startSpan(calling, "wechat.api phone_number")
 	var info weixin.PhoneInfo
 	err := a.access.Do(calling, app.credentials, a.observer, func(accessToken string) (err error) {
 		info, err = a.client.PhoneNumber(calling, accessToken, code, s.OpenID, a.observer)
 		return err
 	})
+	endSpan(err)
 	if err != nil {
 		a.logger.Info("phone number", append([]zap.Field{zap.String("appid", s.AppID), zap.String("result", classify(err).reason)}, errorFields(err)...)...)
 		return session.Phone{}, err

@@ -65,6 +65,7 @@ const storeRetryAfter = 2 * time.Second
 func classify(err error) problem {
 	var re *requestError
 	var we *weixin.Error
+	var limited *rateError
 	switch {
 	case errors.As(err, &re):
 		return problem{
@@ -88,6 +89,11 @@ func classify(err error) problem {
 			Description: "this request came from a page of another origin",
 		}
 
+	case errors.As(err, &limited):
+		return problem{
+			status: http.StatusTooManyRequests, Code: "rate_limited", retryAfter: max(limited.wait, time.Second), reason: "login_rate",
+			Description: "too many logins from this address: try again later",
+		}
 	case errors.Is(err, errCodeSpent):
 		return problem{
 			status: http.StatusBadRequest, Code: "invalid_grant", reason: "code_spent",

@@ -44,7 +44,7 @@ func (a *App) resetSessionKey(ctx context.Context, s *session.Session) error {
 
 // withNewestKey runs a call that is signed with the newest key of the user. A
 // user without a key is answered as WeChat would answer.
-func (a *App) withNewestKey(ctx context.Context, s *session.Session, call func(ctx context.Context, accessToken, key string) error) error {
+func (a *App) withNewestKey(ctx context.Context, s *session.Session, call func(ctx context.Context, accessToken, key string) error) (err error) {
 	keys, err := a.sessions.SessionKeys(ctx, s.AppID, s.OpenID)
 	if err != nil {
 		return err
@@ -54,6 +54,8 @@ func (a *App) withNewestKey(ctx context.Context, s *session.Session, call func(c
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(a.APITimeout))
 	defer cancel()
+	ctx, endSpan := startSpan(ctx, "wechat.api session_key")
+	defer func() { endSpan(err) }()
 	return a.access.Do(ctx, a.find(s.AppID).credentials, a.observer, func(accessToken string) error {
 		return call(ctx, accessToken, keys[0])
 	})

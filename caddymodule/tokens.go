@@ -140,6 +140,7 @@ func (a *App) maintain(ctx context.Context) {
 			return
 		case now := <-tick.C:
 			a.upkeepKeys(ctx)
+			a.upkeepSeals(ctx)
 			a.tokens.Load().seen.sweep(now)
 		}
 	}

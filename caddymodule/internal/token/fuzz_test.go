@@ -6,6 +6,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/secretfile"
 )
 
 // FuzzVerify holds the package's promise against any text: what is accepted is
@@ -74,8 +76,8 @@ func FuzzKeyFile(f *testing.F) {
 	f.Add([]byte("00112233445566778899aabbccddeeff00112233445566778899aabbccddee00"))
 	f.Add([]byte(`{"format":"wechat token keys 1","alg":"HS256","keys":[]}`))
 	f.Fuzz(func(t *testing.T, content []byte) {
-		if secret, err := parseSecret(content); err == nil {
-			if k, err := NewKey(HS256, secret); err == nil && len(secret) < minSecretBytes {
+		if secret, err := secretfile.Parse(content); err == nil {
+			if k, err := NewKey(HS256, secret); err == nil && len(secret) < secretfile.MinBytes {
 				t.Fatalf("%v has only %d bytes", k, len(secret))
 			}
 		}

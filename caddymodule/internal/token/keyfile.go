@@ -8,12 +8,9 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-)
 
-// maxKeyFileBytes is far above any key; it bounds what a wrong path can cost.
-const maxKeyFileBytes = 64 << 10
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/secretfile"
+)
 
 // LoadFiles reads the keys of alg in order: the first signs, all verify.
 // Asymmetric keys are PEM (PKCS#8, PKCS#1 or SEC1, and public keys in second or
@@ -46,47 +43,24 @@ func LoadFiles(alg Algorithm, paths ...string) ([]*Key, error) {
 }
 
 func loadFile(alg Algorithm, path string) (*Key, error) {
-	content, err := readKeyFile(path)
+	content, err := secretfile.Read(path)
 	if err != nil {
 		return nil, err
 	}
 	var material any
 	if alg == HS256 {
-		material, err = parseSecret(content)
+		material, err = secretfile.Parse(content)
 	} else {
 		material, err = parsePEM(alg, content)
 	}
-	if err != nil {
-		return nil, err
+	var key *Key
+	if err == nil {
+		key, err = NewKey(alg, material)
 	}
-	return NewKey(alg, material)
-}
-
-func readKeyFile(path string) ([]byte, error) {
-	if path == "" {
-		return nil, errors.New("the path is empty")
+	if errors.Is(err, secretfile.ErrPEM) {
+		err = fmt.Errorf("%w, or name the algorithm of that key", err)
 	}
-	file, err := os.Open(path)
-	if err != nil {
-		// The path is in our own words already; keep the cause alone.
-		var perr *os.PathError
-		if errors.As(err, &perr) {
-			err = perr.Err
-		}
-		return nil, fmt.Errorf("cannot be opened: %w", err)
-	}
-	defer file.Close()
-	if info, err := file.Stat(); err == nil && info.IsDir() {
-		return nil, errors.New("is a directory; name the file in it")
-	}
-	content, err := io.ReadAll(io.LimitReader(file, maxKeyFileBytes+1))
-	if err != nil {
-		return nil, fmt.Errorf("cannot be read: %w", err)
-	}
-	if len(content) > maxKeyFileBytes {
-		return nil, errors.New("is too large to be a key")
-	}
-	return content, nil
+	return key, err
 }
 
 // parsePEM finds the one key in content. It does not wrap the parsers' errors:

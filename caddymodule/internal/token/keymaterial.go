@@ -10,6 +10,8 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/secretfile"
 )
 
 // fit checks that material is a sound key for alg and splits it in its parts.
@@ -20,7 +22,7 @@ func fit(alg Algorithm, material any) (keyParts, error) {
 	switch m := material.(type) {
 	case []byte:
 		m = bytes.Clone(m) // the caller may wipe or reuse its own
-		parts, kind, check = keyParts{private: m, public: m}, HS256, checkSecret(m)
+		parts, kind, check = keyParts{private: m, public: m}, HS256, secretfile.Check(m)
 	case ed25519.PrivateKey:
 		if len(m) != ed25519.PrivateKeySize {
 			return keyParts{}, errors.New("the Ed25519 key has a wrong length")

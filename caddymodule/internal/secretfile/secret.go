@@ -1,6 +1,6 @@
-// keysecret.go: what counts as an HS256 secret, and what only looks like one.
+// secret.go: what counts as a secret, and what only looks like one.
 
-package token
+package secretfile
 
 import (
 	"bytes"
@@ -12,13 +12,18 @@ import (
 	"fmt"
 )
 
-// minSecretBytes is the output size of SHA-256, as RFC 7518, 3.2 requires.
-const minSecretBytes = 32
+// MinBytes is the output size of SHA-256, as RFC 7518, 3.2 requires of HS256
+// and as a 256-bit cipher key deserves.
+const MinBytes = 32
 
-// parseSecret reads the content of a secret file: hex, else base64 (either
+// ErrPEM is wrapped by the refusal of a PEM text, so that the caller can add
+// where such a key belongs.
+var ErrPEM = errors.New("the secret looks like a PEM key")
+
+// Parse reads the content of a secret file: hex, else base64 (either
 // alphabet, padded or not), else the bytes themselves. Tools wrap long hex and
 // base64 lines, so line breaks inside those two do not count.
-func parseSecret(content []byte) ([]byte, error) {
+func Parse(content []byte) ([]byte, error) {
 	raw := content
 	if cut, ok := bytes.CutSuffix(content, []byte("\n")); ok {
 		raw = bytes.TrimSuffix(cut, []byte("\r"))
@@ -28,7 +33,7 @@ func parseSecret(content []byte) ([]byte, error) {
 	}
 	// Before decoding: a PEM text offered as a secret is a public key that
 	// anybody may know (the RS256 to HS256 confusion).
-	if err := foreignSecret(raw); err != nil {
+	if err := foreign(raw); err != nil {
 		return nil, err
 	}
 	text := string(bytes.ReplaceAll(bytes.ReplaceAll(raw, []byte("\r"), nil), []byte("\n"), nil))
@@ -45,15 +50,15 @@ func parseSecret(content []byte) ([]byte, error) {
 	return raw, nil
 }
 
-// checkSecret refuses what is too short or so regular that it was typed, not
+// Check refuses what is too short or so regular that it was typed, not
 // made. It cannot measure entropy; it stops the mistakes people make.
-func checkSecret(secret []byte) error {
-	if err := foreignSecret(secret); err != nil {
+func Check(secret []byte) error {
+	if err := foreign(secret); err != nil {
 		return err
 	}
-	if len(secret) < minSecretBytes {
-		return fmt.Errorf("the secret has %d bytes after decoding; HS256 needs at least %d, for example from: openssl rand -hex 32",
-			len(secret), minSecretBytes)
+	if len(secret) < MinBytes {
+		return fmt.Errorf("the secret has %d bytes after decoding; at least %d are needed, for example from: openssl rand -hex 32",
+			len(secret), MinBytes)
 	}
 	if repeats(secret) || counts(secret) || distinct(secret) < 8 {
 		return errors.New("the secret is a repeated or regular pattern, not random; make one with: openssl rand -hex 32")
@@ -61,11 +66,11 @@ func checkSecret(secret []byte) error {
 	return nil
 }
 
-// foreignSecret recognises keys of the other algorithms. Their public halves
-// are no secrets, and a private half belongs under its own algorithm.
-func foreignSecret(b []byte) error {
+// foreign recognises keys of signature algorithms. Their public halves are no
+// secrets, and a private half belongs under its own algorithm.
+func foreign(b []byte) error {
 	if bytes.Contains(b, []byte("-----BEGIN ")) {
-		return errors.New("the secret looks like a PEM key; name the algorithm of that key, or make a secret with: openssl rand -hex 32")
+		return fmt.Errorf("%w; make a secret with: openssl rand -hex 32", ErrPEM)
 	}
 	if bytes.HasPrefix(b, []byte("ssh-")) || bytes.HasPrefix(b, []byte("ecdsa-sha2-")) {
 		return errors.New("the secret looks like an SSH public key; make one with: openssl rand -hex 32")
@@ -95,7 +100,7 @@ func looksLikeDER(b []byte) bool {
 // repeats reports whether b is one block of less than 32 bytes written at least
 // twice. A random 32-byte secret is so with a chance of 2 to the -128.
 func repeats(b []byte) bool {
-	for period := 1; period <= len(b)/2 && period < minSecretBytes; period++ {
+	for period := 1; period <= len(b)/2 && period < MinBytes; period++ {
 		if bytes.Equal(b[period:], b[:len(b)-period]) {
 			return true
 		}

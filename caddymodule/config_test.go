@@ -1,0 +1,464 @@
+// config_test.go: what is refused when a configuration is loaded, with which
+// words, and that nothing stays behind, neither in memory nor in what is shown.
+
+package caddymodule
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+const (
+	configAppID      = "wx0123456789abcdef"
+	configOtherAppID = "wxfedcba9876543210"
+
+	// configSecret stands in every place where a secret can; no error may show it.
+	configSecret = "5ec2e75ec2e75ec2e75ec2e75ec2e7ff"
+)
+
+// object is a piece of a JSON configuration.
+type object = map[string]any
+
+func miniProgram(appid, secret string) object { return object{"appid": appid, "secret": secret} }
+
+// wechatApp is a good app with some members changed; nil takes one out.
+func wechatApp(changes object) object {
+	app := object{"apps": []any{miniProgram(configAppID, configSecret)}}
+	for name, value := range changes {
+		if value == nil {
+			delete(app, name)
+			continue
+		}
+		app[name] = value
+	}
+	return app
+}
+
+// site is an HTTP server with one wechat_auth handler.
+func site(changes object) object {
+	handler := object{"handler": "wechat_auth"}
+	maps.Copy(handler, changes)
+	return object{"servers": object{"srv": object{
+		"listen": []any{"127.0.0.1:0"}, "automatic_https": object{"disable": true},
+		"routes": []any{object{"handle": []any{handler}}},
+	}}}
+}
+
+// parseConfig makes a configuration that touches nothing outside a directory of
+// the test: no admin endpoint, no log, no storage but its own.
+func parseConfig(tb testing.TB, apps object) *caddy.Config {
+	tb.Helper()
+	text, err := json.Marshal(object{
+		"admin":   object{"disabled": true, "config": object{"persist": false}},
+		"logging": object{"logs": object{"default": object{"writer": object{"output": "discard"}}}},
+		"storage": object{"module": "file_system", "root": tb.TempDir()},
+		"apps":    apps,
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	cfg := new(caddy.Config)
+	if err := caddy.StrictUnmarshalJSON(text, cfg); err != nil {
+		tb.Fatal(err)
+	}
+	return cfg
+}
+
+// keyFiles writes files that a key_file may name, good and bad.
+func keyFiles(t *testing.T) map[string]string {
+	t.Helper()
+	dir := t.TempDir()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	random := make([]byte, 32)
+	rand.Read(random)
+	files := make(map[string]string)
+	for name, content := range map[string][]byte{
+		"good":   []byte(hex.EncodeToString(random) + "\n"),
+		"same":   []byte(hex.EncodeToString(random)),
+		"ecdsa":  pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}),
+		"public": pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}),
+		"short":  []byte(configSecret[:20]),
+		"weak":   []byte(strings.Repeat("ab", 32)),
+		"empty":  nil,
+		"secret": []byte(configSecret + "\n"),
+		"lines":  []byte(configSecret + "\n" + configSecret + "\n"),
+	} {
+		files[name] = filepath.Join(dir, name)
+		if err := os.WriteFile(files[name], content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files["missing"] = filepath.Join(dir, "missing")
+	files["directory"] = dir
+	return files
+}
+
+func TestLoadRefuses(t *testing.T) {
+	t.Setenv("WECHAT_TEST_SECRET", configSecret)
+	t.Setenv("WECHAT_TEST_APPID", configAppID)
+	t.Setenv("WECHAT_TEST_EMPTY", "")
+	files := keyFiles(t)
+	secretFrom := func(text string) object {
+		return wechatApp(object{"apps": []any{miniProgram(configAppID, text)}})
+	}
+	token := func(changes object) object { return wechatApp(object{"token": changes}) }
+	withKeys := func(names ...string) object {
+		var paths []any
+		for _, name := range names {
+			paths = append(paths, files[name])
+		}
+		return token(object{"key_files": paths})
+	}
+	two := wechatApp(object{"apps": []any{miniProgram(configAppID, configSecret), miniProgram(configOtherAppID, configSecret)}})
+
+	tests := []struct {
+		name   string
+		wechat object
+		http   object
+		want   []string // parts of the error: what is wrong, and what to do about it
+	}{
+		// mini programs
+		{"no app", wechatApp(object{"apps": nil}), nil, []string{"no mini program is configured", "add  app <appid> <secret>"}},
+		{"empty list", wechatApp(object{"apps": []any{}}), nil, []string{"no mini program is configured"}},
+		{"no appid", wechatApp(object{"apps": []any{miniProgram("", configSecret)}}), nil, []string{"not an AppID", "wx and 16 hexadecimal digits"}},
+		{"bad appid", wechatApp(object{"apps": []any{miniProgram("wx123", configSecret)}}), nil, []string{`"wx123" is not an AppID`, "wx and 16 hexadecimal digits"}},
+		{"secret for appid", wechatApp(object{"apps": []any{miniProgram(configSecret, configAppID)}}), nil, []string{"not an AppID"}},
+		{"secret for appid by placeholder", wechatApp(object{"apps": []any{miniProgram("{env.WECHAT_TEST_SECRET}", "{env.WECHAT_TEST_APPID}")}}), nil, []string{"not an AppID"}},
+		{"unset appid", wechatApp(object{"apps": []any{miniProgram("{env.WECHAT_TEST_UNSET}", configSecret)}}), nil, []string{"app: {env.WECHAT_TEST_UNSET} is not set", "set the environment variable"}},
+		{"twice", wechatApp(object{"apps": []any{miniProgram(configAppID, configSecret), miniProgram(configAppID, configSecret)}}), nil, []string{"app " + configAppID + " is configured twice"}},
+		{"twice once resolved", wechatApp(object{"apps": []any{miniProgram(configAppID, configSecret), miniProgram("{env.WECHAT_TEST_APPID}", configSecret)}}), nil, []string{"app " + configAppID + " is configured twice"}},
+
+		// secrets
+		{"no secret", secretFrom(""), nil, []string{"the secret of app " + configAppID + " is empty"}},
+		{"unset variable", secretFrom("{env.WECHAT_TEST_UNSET}"), nil, []string{"secret of app " + configAppID + ": {env.WECHAT_TEST_UNSET} is not set", "set the environment variable"}},
+		{"empty variable", secretFrom("{env.WECHAT_TEST_EMPTY}"), nil, []string{"secret of app " + configAppID + ": {env.WECHAT_TEST_EMPTY} is not set or is empty"}},
+		{"half unset", secretFrom(configSecret + "{env.WECHAT_TEST_UNSET}"), nil, []string{"secret of app " + configAppID + ": {env.WECHAT_TEST_UNSET} is not set"}},
+		{"missing file", secretFrom("{file." + files["missing"] + "}"), nil, []string{"secret of app " + configAppID + ": {file." + files["missing"] + "}", "cannot be read", "put the value into the file"}},
+		{"empty file", secretFrom("{file." + files["empty"] + "}"), nil, []string{"secret of app " + configAppID, "is empty", "put the value into the file"}},
+		{"file of two lines", secretFrom("{file." + files["lines"] + "}"), nil, []string{"secret of app " + configAppID, "more than one line"}},
+		{"unknown placeholder", secretFrom("{wechat_secret}"), nil, []string{"secret of app " + configAppID, "use {env.NAME} or {file./path}"}},
+		{"request placeholder", secretFrom("{http.request.header.X-Secret}"), nil, []string{"secret of app " + configAppID, "use {env.NAME} or {file./path}"}},
+		{"braces in the secret", secretFrom("x{" + configSecret + "}x"), nil, []string{"secret of app " + configAppID, "use {env.NAME} or {file./path}"}},
+
+		// WeChat's API
+		{"plain http", wechatApp(object{"api_base": "http://api.example.com"}), nil, []string{"api_base", "must be https", "http is for loopback hosts only"}},
+		{"user info", wechatApp(object{"api_base": "https://me:" + configSecret + "@api.example.com"}), nil, []string{"api_base", "must not hold user info"}},
+		{"query", wechatApp(object{"api_base": "https://api.example.com?key=" + configSecret}), nil, []string{"api_base", "must not have a query"}},
+		{"fragment", wechatApp(object{"api_base": "https://api.example.com#" + configSecret}), nil, []string{"api_base", "must not have a fragment"}},
+		{"no scheme", wechatApp(object{"api_base": "api.example.com"}), nil, []string{"api_base", "must name a host"}},
+		{"other scheme", wechatApp(object{"api_base": "ftp://api.example.com"}), nil, []string{"api_base", "must begin with https://"}},
+		{"not a URL", wechatApp(object{"api_base": "https://%zz" + configSecret}), nil, []string{"api_base", "cannot be parsed"}},
+		{"unset URL", wechatApp(object{"api_base": "{env.WECHAT_TEST_UNSET}"}), nil, []string{"api_base: {env.WECHAT_TEST_UNSET} is not set"}},
+		{"negative timeout", wechatApp(object{"api_timeout": "-1s"}), nil, []string{"api_timeout must be positive"}},
+
+		// sessions
+		{"short lifetime", wechatApp(object{"session_lifetime": "999ms"}), nil, []string{"session_lifetime must be at least 1s"}},
+		{"negative lifetime", wechatApp(object{"session_lifetime": "-1h"}), nil, []string{"session_lifetime must be at least 1s"}},
+		{"long lifetime", wechatApp(object{"session_lifetime": "367d"}), nil, []string{"session_lifetime", "at most 366 days"}},
+		{"negative number", wechatApp(object{"sessions_per_user": -1}), nil, []string{"sessions_per_user must be at least 1"}},
+		{"negative age", wechatApp(object{"data_max_age": "-1s"}), nil, []string{"data_max_age must not be negative"}},
+		{"unknown store", wechatApp(object{"store": object{"store": "memcached"}}), nil, []string{"loading the session store", "wechat.stores.memcached"}},
+		{"store without name", wechatApp(object{"store": object{"max_sessions": 1}}), nil, []string{"loading the session store", "store"}},
+		{"store member unknown", wechatApp(object{"store": object{"store": "memory", "max": 1}}), nil, []string{"loading the session store", `"max"`}},
+		{"negative store limit", wechatApp(object{"store": object{"store": "memory", "max_sessions": -1}}), nil, []string{"loading the session store", "max_sessions", "at least 1"}},
+
+		// tokens
+		{"unknown algorithm", token(object{"algorithm": "HS384"}), nil, []string{`unknown token algorithm "HS384"`, "use HS256, EdDSA, ES256 or RS256"}},
+		{"none", token(object{"algorithm": "none"}), nil, []string{"token algorithm", "use HS256, EdDSA, ES256 or RS256"}},
+		{"unset issuer", token(object{"issuer": "{env.WECHAT_TEST_UNSET}"}), nil, []string{"token issuer: {env.WECHAT_TEST_UNSET} is not set"}},
+		{"long issuer", token(object{"issuer": strings.Repeat("i", 97)}), nil, []string{"issuer", "at most 96"}},
+		{"missing key file", withKeys("missing"), nil, []string{"token key_file", files["missing"], "cannot be opened"}},
+		{"directory for key file", withKeys("directory"), nil, []string{"token key_file", "is a directory", "name the file in it"}},
+		{"empty key file", withKeys("empty"), nil, []string{"token key_file", "is empty", "openssl rand -hex 32"}},
+		{"short key", withKeys("short"), nil, []string{"token key_file", "at least 32", "openssl rand -hex 32"}},
+		{"weak key", withKeys("weak"), nil, []string{"token key_file", "not random", "openssl rand -hex 32"}},
+		{"PEM as secret", withKeys("public"), nil, []string{"token key_file", "looks like a PEM key", "name the algorithm of that key"}},
+		{"private PEM as secret", withKeys("ecdsa"), nil, []string{"token key_file", "looks like a PEM key"}},
+		{"same key twice", withKeys("good", "same"), nil, []string{"token key_file", "holds the same key", "remove one of them"}},
+		{"same file twice", withKeys("good", "good"), nil, []string{"token key_file", "holds the same key"}},
+		{"secret as PEM", token(object{"algorithm": "ES256", "key_files": []any{files["secret"]}}), nil, []string{"token key_file", "holds no complete PEM block"}},
+		{"key of another algorithm", token(object{"algorithm": "RS256", "key_files": []any{files["ecdsa"]}}), nil, []string{"token key_file", "RS256"}},
+		{"public key first", token(object{"algorithm": "ES256", "key_files": []any{files["public"]}}), nil, []string{"token key_file", "put the private key first"}},
+		{"key in the variable", token(object{"key_files": []any{"{env.WECHAT_TEST_SECRET}"}}), nil, []string{"token key_file", "{env.WECHAT_TEST_SECRET}", "not the path of a file"}},
+		{"key by file placeholder", token(object{"key_files": []any{"{file." + files["secret"] + "}"}}), nil, []string{"token key_file", "write the path itself"}},
+		{"rotation with key files", token(object{"key_files": []any{files["good"]}, "rotate_every": "24h"}), nil, []string{"rotate_every is for keys that the gateway keeps", "put a new file first and reload"}},
+		{"fast rotation", token(object{"rotate_every": "59m"}), nil, []string{"rotate_every must be at least 1h"}},
+		{"negative rotation", token(object{"rotate_every": "-24h"}), nil, []string{"rotate_every must be at least 1h"}},
+
+		// JSON
+		{"unknown member", wechatApp(object{"session_lifetme": "1h"}), nil, []string{"session_lifetme"}},
+		{"unknown member of app", wechatApp(object{"apps": []any{object{"appid": configAppID, "secret": configSecret, "secrets": "x"}}}), nil, []string{"secrets"}},
+		{"unknown member of token", token(object{"key_file": files["good"]}), nil, []string{"key_file"}},
+		{"apps as object", wechatApp(object{"apps": miniProgram(configAppID, configSecret)}), nil, []string{"apps"}},
+		{"secret as number", wechatApp(object{"apps": []any{object{"appid": configAppID, "secret": 1}}}), nil, []string{"secret"}},
+		{"number as text", wechatApp(object{"sessions_per_user": "ten"}), nil, []string{"sessions_per_user"}},
+		{"duration without unit", wechatApp(object{"session_lifetime": "5 parsecs"}), nil, []string{"parsecs"}},
+		{"key_files as text", token(object{"key_files": files["good"]}), nil, []string{"key_files"}},
+
+		// the site
+		{"site without app", nil, site(nil), []string{"wechat_auth needs a mini program", "global option  wechat { app <appid> <secret> }"}},
+		{"which of several", two, site(nil), []string{"several mini programs are configured", "app <appid>...  or  app *"}},
+		{"unknown app", wechatApp(nil), site(object{"apps": []any{configOtherAppID}}), []string{configOtherAppID, "not among those of the global option wechat"}},
+		{"star and more", two, site(object{"apps": []any{"*", configAppID}}), []string{"app * stands alone"}},
+		{"named twice", two, site(object{"apps": []any{configAppID, configAppID}}), []string{"app " + configAppID + " is named twice"}},
+		{"named twice once resolved", two, site(object{"apps": []any{configAppID, "{env.WECHAT_TEST_APPID}"}}), []string{"app " + configAppID + " is named twice"}},
+		{"unset app", two, site(object{"apps": []any{"{env.WECHAT_TEST_UNSET}"}}), []string{"app: {env.WECHAT_TEST_UNSET} is not set"}},
+		{"relative public path", wechatApp(nil), site(object{"public": []any{"healthz"}}), []string{`public path "healthz"`, "must begin with /"}},
+		{"public path with dots", wechatApp(nil), site(object{"public": []any{"/a/../b"}}), []string{"public path", "write the decoded path"}},
+		{"bad prefix", wechatApp(nil), site(object{"prefix": "/wechat/"}), []string{"prefix", "without a slash at its end"}},
+		{"bad cookie", wechatApp(nil), site(object{"cookie": "a b"}), []string{"a b", "is not a cookie name"}},
+		{"unknown member of site", wechatApp(nil), site(object{"publik": []any{"/a"}}), []string{"publik"}},
+		{"public as text", wechatApp(nil), site(object{"public": "/a"}), []string{"public"}},
+		{"unknown matcher", wechatApp(nil), site(object{"match": []any{object{"pathh": []any{"/a"}}}}), []string{"loading matchers", "pathh"}},
+		{"matcher that cannot be", wechatApp(nil), site(object{"match": []any{object{"path_regexp": object{"pattern": "("}}}}), []string{"loading matchers", "path_regexp"}},
+		{"matcher of the wrong form", wechatApp(nil), site(object{"match": object{"path": []any{"/a"}}}), []string{"match"}},
+		{"app that is refused", wechatApp(object{"api_timeout": "-1s"}), site(nil), []string{"api_timeout must be positive"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			apps := make(object)
+			if tt.wechat != nil {
+				apps["wechat"] = tt.wechat
+			}
+			if tt.http != nil {
+				apps["http"] = tt.http
+			}
+			before := taken()
+			err := caddy.Validate(parseConfig(t, apps))
+			if err == nil {
+				t.Fatal("accepted")
+			}
+			if strings.Contains(err.Error(), configSecret[:20]) {
+				t.Fatal("the error shows the secret")
+			}
+			for _, part := range tt.want {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("error %q does not say %q", err, part)
+				}
+			}
+			// Caddy runs Cleanup after a failed Provision, too
+			if left := taken(); left != before {
+				t.Errorf("%d pooled values are left, %d were there before", left, before)
+			}
+		})
+	}
+	if len(tests) < 30 {
+		t.Errorf("only %d bad configurations", len(tests))
+	}
+}
+
+// taken counts what the app holds in pools that outlive a configuration.
+func taken() (n int) {
+	for _, pool := range []*caddy.UsagePool{clients, metricsPool} {
+		pool.Range(func(any, any) bool { n++; return true })
+	}
+	return n
+}
+
+// ours counts the goroutines that run code of this module and of its packages,
+// but for those of tests.
+func ours() (n int) {
+	buf := make([]byte, 1<<20)
+	for stack := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+		if strings.Contains(stack, "caddy-wechat/caddymodule") && !strings.Contains(stack, "testing.tRunner") {
+			n++
+		}
+	}
+	return n
+}
+
+func TestLoadAcceptsAndLeavesNothing(t *testing.T) {
+	t.Setenv("WECHAT_TEST_SECRET", configSecret)
+	t.Setenv("WECHAT_TEST_APPID", configAppID)
+	t.Setenv("WECHAT_TEST_API", "http://127.0.0.1:1/x")
+	files := keyFiles(t)
+	t.Setenv("WECHAT_TEST_KEYS", filepath.Dir(files["good"]))
+	two := wechatApp(object{"apps": []any{miniProgram(configAppID, configSecret), miniProgram(configOtherAppID, configSecret)}})
+
+	tests := []struct {
+		name         string
+		wechat, http object
+	}{
+		{"least", wechatApp(nil), site(nil)},
+		{"null members", object{"apps": []any{miniProgram(configAppID, configSecret)}, "token": nil, "data_max_age": nil}, nil},
+		{"placeholders", wechatApp(object{
+			"apps":     []any{miniProgram("{env.WECHAT_TEST_APPID}", "{env.WECHAT_TEST_SECRET}"), miniProgram(configOtherAppID, "{file."+files["secret"]+"}")},
+			"api_base": "{env.WECHAT_TEST_API}",
+			"token":    object{"issuer": "{env.WECHAT_TEST_APPID}", "key_files": []any{"{env.WECHAT_TEST_KEYS}/good"}},
+		}), site(object{"apps": []any{"{env.WECHAT_TEST_APPID}"}})},
+		{"everything", wechatApp(object{
+			"api_base": "http://localhost:9/wechat", "api_timeout": "1s", "session_lifetime": "366d", "sessions_per_user": 1,
+			"data_max_age": 0, "token": object{"algorithm": "EdDSA", "rotate_every": "1h"}, "store": object{"store": "memory", "max_sessions": 5},
+		}), site(object{
+			"match": []any{object{"path": []any{"/api/*"}}}, "public": []any{"/a", "/b/*"}, "apps": []any{"*"},
+			"prefix": "/login", "cookie": "sid", "forward_token": true,
+		})},
+		{"RS256", wechatApp(object{"token": object{"algorithm": "RS256"}}), nil},
+		{"ES256 from a file", wechatApp(object{"token": object{"algorithm": "ES256", "key_files": []any{files["ecdsa"]}}}), nil},
+		{"one of several", two, site(object{"apps": []any{configOtherAppID}})},
+		{"all of several", two, site(object{"apps": []any{"*"}})},
+		{"shortest lifetime", wechatApp(object{"session_lifetime": "1s"}), nil},
+		{"loopback by IPv6", wechatApp(object{"api_base": "http://[::1]:9"}), nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			apps := object{"wechat": tt.wechat}
+			if tt.http != nil {
+				apps["http"] = tt.http
+			}
+			values, goroutines := taken(), ours()
+			if err := caddy.Validate(parseConfig(t, apps)); err != nil {
+				t.Fatal(strings.ReplaceAll(err.Error(), configSecret, "[secret]"))
+			}
+			if left := taken(); left != values {
+				t.Errorf("%d pooled values are left, %d were there before", left, values)
+			}
+			deadline := time.Now().Add(5 * time.Second)
+			for ours() > goroutines && time.Now().Before(deadline) {
+				time.Sleep(time.Millisecond)
+			}
+			if left := ours(); left > goroutines {
+				t.Errorf("%d goroutines are left, %d were there before", left, goroutines)
+			}
+		})
+	}
+}
+
+// provisionApp loads an app as Caddy does and cleans it up when the test ends.
+func provisionApp(tb testing.TB, config object) *App {
+	tb.Helper()
+	parent, err := caddy.ProvisionContext(parseConfig(tb, object{}))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	ctx, cancel := caddy.NewContext(parent)
+	tb.Cleanup(cancel)
+	text, err := json.Marshal(config)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	module, err := ctx.LoadModuleByID("wechat", text)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return module.(*App)
+}
+
+// A provisioned app is within everybody's reach: modules get it from the context,
+// and print or encode it. What was resolved must show in none of it.
+func TestProvisionedAppShowsNoSecret(t *testing.T) {
+	t.Setenv("WECHAT_TEST_SECRET", configSecret)
+	t.Setenv("WECHAT_TEST_API", "http://127.0.0.1:1/"+configSecret)
+	files := keyFiles(t)
+	t.Setenv("WECHAT_TEST_KEYS", filepath.Dir(files["good"]))
+	key, err := os.ReadFile(files["good"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := object{
+		"apps": []any{
+			miniProgram(configAppID, "{env.WECHAT_TEST_SECRET}"),
+			miniProgram(configOtherAppID, "{file."+files["secret"]+"}"),
+		},
+		"api_base": "{env.WECHAT_TEST_API}",
+		"token":    object{"key_files": []any{"{env.WECHAT_TEST_KEYS}/good"}},
+	}
+	app := provisionApp(t, config)
+
+	text, err := json.Marshal(app)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := map[string]string{"json.Marshal": string(text)}
+	for _, program := range app.Apps {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+			shown["program "+verb] += fmt.Sprintf(verb, *program)
+		}
+	}
+	for name, text := range shown {
+		for _, secret := range []string{configSecret, strings.TrimSpace(string(key))} {
+			if strings.Contains(text, secret) {
+				t.Errorf("%s shows a secret", name)
+			}
+		}
+	}
+	for _, placeholder := range []string{"{env.WECHAT_TEST_SECRET}", "{file." + files["secret"] + "}", "{env.WECHAT_TEST_API}", "{env.WECHAT_TEST_KEYS}/good"} {
+		if !strings.Contains(string(text), placeholder) {
+			t.Errorf("a placeholder of the configuration was replaced: %s", placeholder)
+		}
+	}
+	for _, program := range app.Apps {
+		if program.credentials.Secret.Empty() {
+			t.Errorf("app %s has no secret to send", program.AppID)
+		}
+	}
+}
+
+// A reload provisions the new configuration before it cleans the old one up: the
+// client of WeChat, and with it what is known of WeChat's health, must be the same.
+func TestReloadKeepsClientUntilTheLastConfigurationGoes(t *testing.T) {
+	const base = "http://127.0.0.1:1"
+	load := func() (*App, context.CancelFunc) {
+		parent, err := caddy.ProvisionContext(parseConfig(t, object{}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := caddy.NewContext(parent)
+		text, err := json.Marshal(wechatApp(object{"api_base": base}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		module, err := ctx.LoadModuleByID("wechat", text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return module.(*App), cancel
+	}
+	first, cancelFirst := load()
+	second, cancelSecond := load()
+	if first.client != second.client {
+		t.Error("a reload makes a new client")
+	}
+	cancelFirst()
+	if n, ok := clients.References(base); !ok || n != 1 {
+		t.Errorf("after the first configuration went: %d references, found %v; want 1", n, ok)
+	}
+	// a configuration that fails on its way must not take the client along
+	if err := caddy.Validate(parseConfig(t, object{"wechat": wechatApp(object{"api_base": base, "store": object{"store": "no"}})})); err == nil {
+		t.Error("an unknown store is accepted")
+	}
+	if n, _ := clients.References(base); n != 1 {
+		t.Errorf("after a reload that failed: %d references; want 1", n)
+	}
+	cancelSecond()
+	if _, ok := clients.References(base); ok {
+		t.Error("the client outlives its last configuration")
+	}
+}

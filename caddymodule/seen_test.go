@@ -1,0 +1,257 @@
+package caddymodule
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/token"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
+)
+
+// logIn starts a session without WeChat and returns its token.
+func logIn(tb testing.TB, a *App, openid string) (*session.Session, string) {
+	tb.Helper()
+	s, err := a.sessions.Login(context.Background(), session.Identity{
+		AppID: configAppID, OpenID: openid, SessionKey: "tiihtNczf5v6AKRyjwEUhQ==",
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	text, err := a.mint(s)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s, text
+}
+
+func openid(n int) string { return fmt.Sprintf("oGZUI0egBJY1zhBYw2KhdUfw%04d", n) }
+
+func (t *seenTokens) size() (n int) {
+	for i := range t.shards {
+		n += len(t.shards[i].callers)
+	}
+	return n
+}
+
+func digestOf(shard byte, n int) (d tokenDigest) {
+	d[0] = shard
+	binary.BigEndian.PutUint64(d[1:], uint64(n))
+	return d
+}
+
+func TestSeenIsBounded(t *testing.T) {
+	const perShard = maxSeen / seenShards
+	seen, c := newSeenTokens(), new(caller)
+	for n := range perShard + 1000 {
+		d := digestOf(7, n)
+		seen.put(d, c)
+		if seen.get(d) != c {
+			t.Fatalf("entry %d is not there after it was put", n)
+		}
+	}
+	if got := seen.size(); got != perShard {
+		t.Errorf("one shard holds %d entries; want %d", got, perShard)
+	}
+
+	// a known token that comes again takes nobody's place
+	var known tokenDigest
+	for known = range seen.shards[7].callers {
+		break
+	}
+	seen.put(known, new(caller))
+	if got := seen.size(); got != perShard {
+		t.Errorf("replacing an entry left %d of %d", got, perShard)
+	}
+	if seen.get(known) == c {
+		t.Error("the entry was not replaced")
+	}
+}
+
+func TestSeenDrop(t *testing.T) {
+	seen, a, b := newSeenTokens(), digestOf(1, 1), digestOf(1, 2)
+	seen.put(a, new(caller))
+	seen.put(b, new(caller))
+	seen.drop(a)
+	seen.drop(digestOf(2, 1)) // absent
+	if seen.get(a) != nil {
+		t.Error("a dropped entry is still there")
+	}
+	if seen.get(b) == nil {
+		t.Error("dropping an entry took its neighbour")
+	}
+}
+
+func TestSeenSweep(t *testing.T) {
+	a := provisionApp(t, wechatApp(nil))
+	seen := newSeenTokens()
+	put := func(n int) (tokenDigest, *session.Session) {
+		s, text := logIn(t, a, openid(n))
+		h, err := a.sessions.Get(t.Context(), s.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen.put(digestToken(text), newCaller(h))
+		return digestToken(text), s
+	}
+	kept, _ := put(1)
+	ended, s := put(2)
+	if err := a.sessions.End(t.Context(), s.ID); err != nil {
+		t.Fatal(err)
+	}
+	seen.sweep(time.Now())
+	if seen.get(kept) == nil {
+		t.Error("a live session was swept")
+	}
+	if seen.get(ended) != nil {
+		t.Error("an ended session was not swept")
+	}
+	seen.sweep(time.Now().Add(25 * time.Hour))
+	if n := seen.size(); n != 0 {
+		t.Errorf("%d expired sessions are left", n)
+	}
+}
+
+// A digest must name all bytes of a text, whatever its length: a token and the
+// same with something behind the part that was looked at would be one.
+func TestDigestTakesAllBytes(t *testing.T) {
+	for _, length := range []int{0, 1, 330, 1023, 1024, 1025, 2048, 4096, 10000} {
+		text := strings.Repeat("t", length)
+		if digestToken(text) != sha256.Sum256([]byte(text)) {
+			t.Errorf("the digest of %d bytes is not their SHA-256", length)
+		}
+		for _, other := range []string{text + "t", text + "\x00", "t" + text + "x"} {
+			if digestToken(text) == digestToken(other) {
+				t.Errorf("%d and %d bytes have one digest", len(text), len(other))
+			}
+		}
+		if length > 0 && digestToken(text) == digestToken(text[:length-1]+"u") {
+			t.Errorf("the last of %d bytes does not count", length)
+		}
+	}
+	text := strings.Repeat("t", 1024)
+	if n := testing.AllocsPerRun(100, func() { digestToken(text) }); n != 0 {
+		t.Errorf("a digest of 1024 bytes allocates %v times", n)
+	}
+}
+
+// The second look at a token skips its signature, so nothing but the very same
+// bytes may be a second look.
+func TestAuthenticateKnowsOnlyTheSameBytes(t *testing.T) {
+	a := provisionApp(t, wechatApp(nil))
+	s, text := logIn(t, a, openid(1))
+	for range 2 {
+		c, err := a.authenticate(t.Context(), text)
+		if err != nil || c.ID != s.ID {
+			t.Fatalf("a good token is refused: %v", err)
+		}
+	}
+	for i := range len(text) {
+		b := []byte(text)
+		b[i] ^= 1
+		if _, err := a.authenticate(t.Context(), string(b)); !errors.Is(err, token.ErrInvalid) {
+			t.Errorf("with another byte %d of %d: error %v; want a refusal", i, len(text), err)
+		}
+	}
+	for _, other := range []string{"", text[:len(text)-1], text + "=", text + "\n", " " + text, text + strings.Repeat("A", 5000)} {
+		if _, err := a.authenticate(t.Context(), other); !errors.Is(err, token.ErrInvalid) {
+			t.Errorf("a token of %d bytes, spelled differently: error %v; want a refusal", len(other), err)
+		}
+	}
+	if n := a.tokens.Load().seen.size(); n != 1 {
+		t.Errorf("%d tokens are remembered; want the good one", n)
+	}
+}
+
+// A remembered token must not outlive its session.
+func TestAuthenticateForgetsEndedSessions(t *testing.T) {
+	a := provisionApp(t, wechatApp(nil))
+	s, text := logIn(t, a, openid(1))
+	if _, err := a.authenticate(t.Context(), text); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.sessions.End(t.Context(), s.ID); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := a.authenticate(t.Context(), text); !errors.Is(err, session.ErrNotFound) {
+			t.Fatalf("after the logout: error %v; want %v", err, session.ErrNotFound)
+		}
+	}
+	if n := a.tokens.Load().seen.size(); n != 0 {
+		t.Errorf("%d tokens are remembered after the logout", n)
+	}
+}
+
+// A key that was taken out must not be good for the tokens it once verified.
+func TestNewKeysForgetSeenTokens(t *testing.T) {
+	a := provisionApp(t, wechatApp(nil))
+	_, text := logIn(t, a, openid(1))
+	if _, err := a.authenticate(t.Context(), text); err != nil {
+		t.Fatal(err)
+	}
+	old := a.tokens.Load()
+	a.use(old.ring)
+	if a.tokens.Load() != old {
+		t.Error("the same keys start an empty table")
+	}
+	key, err := token.GenerateKey(token.HS256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ring, err := token.NewKeyring(token.Options{Issuer: defaultIssuer, MaxLifetime: 24 * time.Hour}, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.use(ring)
+	if _, err := a.authenticate(t.Context(), text); !errors.Is(err, token.ErrInvalid) {
+		t.Errorf("a token of a removed key: error %v; want a refusal", err)
+	}
+}
+
+func TestSeenConcurrently(t *testing.T) {
+	a := provisionApp(t, wechatApp(nil))
+	var texts []string
+	var ids []string
+	for n := range 32 {
+		s, text := logIn(t, a, openid(n))
+		texts, ids = append(texts, text), append(ids, s.ID)
+	}
+	var wg sync.WaitGroup
+	for worker := range 8 {
+		wg.Go(func() {
+			rng := rand.New(rand.NewPCG(uint64(worker), 1))
+			for range 2000 {
+				n := rng.IntN(len(texts))
+				c, err := a.authenticate(context.Background(), texts[n])
+				switch {
+				case err == nil && c.ID != ids[n]:
+					t.Error("a token gave another one's session")
+				case err != nil && !errors.Is(err, session.ErrNotFound):
+					t.Errorf("error %v", err)
+				}
+			}
+		})
+	}
+	wg.Go(func() {
+		for n := range ids {
+			if n%2 == 0 {
+				_ = a.sessions.End(context.Background(), ids[n])
+			}
+			a.tokens.Load().seen.sweep(time.Now())
+		}
+	})
+	wg.Wait()
+	for n, text := range texts {
+		if _, err := a.authenticate(t.Context(), text); (err != nil) != (n%2 == 0) {
+			t.Errorf("session %d at the end: error %v", n, err)
+		}
+	}
+}
