@@ -15,6 +15,8 @@ import (
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
 func init() {
@@ -125,6 +127,9 @@ func userOrID(cmd *cobra.Command, args []string) (appid, openid string, err erro
 	openid, _ = cmd.Flags().GetString("openid")
 	switch {
 	case len(args) == 1 && appid == "" && openid == "":
+		if !session.ValidID(args[0]) {
+			return "", "", fmt.Errorf("%q is not a session id: it has 22 characters, as in the log and in the list of a user", args[0])
+		}
 	case len(args) == 0 && appid != "" && openid != "":
 	default:
 		return "", "", errors.New("give a session id, or both --appid and --openid")

@@ -29,6 +29,7 @@ type client struct {
 	Addr string // where its bytes go: host:port
 
 	transport http.RoundTripper
+	tls       *tls.Config
 }
 
 // call is one request.
@@ -94,10 +95,10 @@ func (gw *gateway) makeClients(t *testing.T) {
 		},
 	}
 	t.Cleanup(func() { h3.Close() })
-	gw.h1 = &client{"HTTP/1.1", "http://" + gw.HTTP, gw.HTTP, transport(protocols(func(p *http.Protocols) { p.SetHTTP1(true) }))}
-	gw.h2c = &client{"h2c", "http://" + gw.HTTP, gw.HTTP, transport(protocols(func(p *http.Protocols) { p.SetUnencryptedHTTP2(true) }))}
-	gw.h2 = &client{"HTTP/2", "https://" + gw.HTTPS, gw.HTTPS, transport(protocols(func(p *http.Protocols) { p.SetHTTP2(true) }))}
-	gw.h3 = &client{"HTTP/3", "https://" + gw.HTTPS, gw.HTTPS, h3}
+	gw.h1 = &client{"HTTP/1.1", "http://" + gw.HTTP, gw.HTTP, transport(protocols(func(p *http.Protocols) { p.SetHTTP1(true) })), gw.clientTLS()}
+	gw.h2c = &client{"h2c", "http://" + gw.HTTP, gw.HTTP, transport(protocols(func(p *http.Protocols) { p.SetUnencryptedHTTP2(true) })), gw.clientTLS()}
+	gw.h2 = &client{"HTTP/2", "https://" + gw.HTTPS, gw.HTTPS, transport(protocols(func(p *http.Protocols) { p.SetHTTP2(true) })), gw.clientTLS()}
+	gw.h3 = &client{"HTTP/3", "https://" + gw.HTTPS, gw.HTTPS, h3, gw.clientTLS()}
 }
 
 // clientTLS trusts the gateway's own certificate authority, and whatever stands
@@ -124,9 +125,6 @@ func (gw *gateway) clientTLS() *tls.Config {
 // awaitTLS waits until Caddy has made the certificate of the site.
 func (gw *gateway) awaitTLS(t *testing.T) {
 	t.Helper()
-	if !strings.Contains(gw.HTTPS, ":") {
-		return
-	}
 	await(t, "the site's certificate", func() bool {
 		conn, err := tls.Dial("tcp", gw.HTTPS, gw.clientTLS())
 		if err == nil {

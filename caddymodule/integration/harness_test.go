@@ -280,3 +280,6 @@ func freeAddr(t *testing.T) string {
 	t.Fatal("no port is free for both TCP and UDP")
 	return ""
 }
+
+// simWithoutUnionID plays apps that are not bound to an Open Platform account.
+func simWithoutUnionID() wechattest.Options { return wechattest.Options{NoUnionID: true} }

@@ -34,22 +34,23 @@ func (s settings) explain(out io.Writer, dir string) {
 
 3. Requests, without the token and with it; the backend is told who is calling:
 
-  curl -si %[1]s/hello
+  curl -si %[1]s/hello; echo
   curl -s %[1]s/hello -H "Authorization: Bearer $token"
-  curl -s %[1]s/wechat/session -H "Authorization: Bearer $token"
+  curl -s %[1]s/wechat/session -H "Authorization: Bearer $token"; echo
 `, s.gateway)
 	if s.simulator != "" {
 		fmt.Fprintf(out, `
 4. User info, as wx.getUserProfile gives it; from now on the backend has it, too:
 
-  curl -s %[2]s/sim/userinfo -d '{"openid":"%[3]s"}' | curl -s %[1]s/wechat/userinfo -H "Authorization: Bearer $token" -H 'Content-Type: application/json' -d @-
+  curl -s %[2]s/sim/userinfo -d '{"openid":"%[3]s"}' | curl -s %[1]s/wechat/userinfo -H "Authorization: Bearer $token" -H 'Content-Type: application/json' -d @-; echo
+  curl -s %[1]s/hello -H "Authorization: Bearer $token"
 `, s.gateway, s.apiBase, demoUser)
 	}
 	fmt.Fprintf(out, `
 Last, the logout; the token is worth nothing then:
 
   curl -si -X POST %[1]s/wechat/logout -H "Authorization: Bearer $token"
-  curl -si %[1]s/hello -H "Authorization: Bearer $token"
+  curl -si %[1]s/hello -H "Authorization: Bearer $token"; echo
 
 The logs are %[2]s. Ctrl-C ends it all.
 `, s.gateway, s.logs(dir))
