@@ -22,7 +22,8 @@ const (
 
 // TestAdapt reads a Caddyfile, a line of ten dashes, and what comes of it: JSON, or
 // "error: " and the text that the operator sees. The variables WECHAT_APPID and
-// WECHAT_SECRET are set, those whose names begin with UNSET are not.
+// WECHAT_SECRET are set, those whose names begin with UNSET are not. In an error,
+// {stores} is the list of the stores of this build.
 func TestAdapt(t *testing.T) {
 	t.Setenv("WECHAT_APPID", adaptAppID)
 	t.Setenv("WECHAT_SECRET", adaptSecret)
@@ -45,6 +46,7 @@ func TestAdapt(t *testing.T) {
 		}
 		want = strings.TrimSpace(want)
 		wantErr, isBad := strings.CutPrefix(want, "error: ")
+		wantErr = strings.ReplaceAll(wantErr, "{stores}", storeNames())
 		if isBad != strings.HasPrefix(name, "bad_") {
 			t.Errorf("%s: files that expect an error, and only they, begin with bad_", name)
 		}

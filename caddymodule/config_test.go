@@ -189,6 +189,10 @@ func TestLoadRefuses(t *testing.T) {
 		{"store member unknown", wechatApp(object{"store": object{"store": "memory", "max": 1}}), nil, []string{"loading the session store", `"max"`}},
 		{"negative store limit", wechatApp(object{"store": object{"store": "memory", "max_sessions": -1}}), nil, []string{"loading the session store", "max_sessions", "at least 1"}},
 
+		{"login window", wechatApp(object{"login_rate": object{"window": "25h"}}), nil, []string{"login_rate", "at least 1s and at most 24h"}},
+		{"short login window", wechatApp(object{"login_rate": object{"window": "1ms"}}), nil, []string{"login_rate", "at least 1s and at most 24h"}},
+		{"seal for memory", wechatApp(object{"store": object{"store": "memory"}, "seal_key_files": []any{files["good"]}}), nil, []string{"seal_key_file is for a store that keeps sessions outside"}},
+
 		// tokens
 		{"unknown algorithm", token(object{"algorithm": "HS384"}), nil, []string{`unknown token algorithm "HS384"`, "use HS256, EdDSA, ES256 or RS256"}},
 		{"none", token(object{"algorithm": "none"}), nil, []string{"token algorithm", "use HS256, EdDSA, ES256 or RS256"}},
@@ -276,7 +280,7 @@ func TestLoadRefuses(t *testing.T) {
 
 // taken counts what the app holds in pools that outlive a configuration.
 func taken() (n int) {
-	for _, pool := range []*caddy.UsagePool{clients, metricsPool} {
+	for _, pool := range []*caddy.UsagePool{clients, metricsPool, limiters} {
 		pool.Range(func(any, any) bool { n++; return true })
 	}
 	return n
@@ -315,7 +319,7 @@ func TestLoadAcceptsAndLeavesNothing(t *testing.T) {
 		}), site(object{"apps": []any{"{env.WECHAT_TEST_APPID}"}})},
 		{"everything", wechatApp(object{
 			"api_base": "http://localhost:9/wechat", "api_timeout": "1s", "session_lifetime": "366d", "sessions_per_user": 1,
-			"data_max_age": 0, "token": object{"algorithm": "EdDSA", "rotate_every": "1h"}, "store": object{"store": "memory", "max_sessions": 5},
+			"data_max_age": 0, "login_rate": object{"attempts": 5, "window": "1s"}, "token": object{"algorithm": "EdDSA", "rotate_every": "1h"}, "store": object{"store": "memory", "max_sessions": 5},
 		}), site(object{
 			"match": []any{object{"path": []any{"/api/*"}}}, "public": []any{"/a", "/b/*"}, "apps": []any{"*"},
 			"prefix": "/login", "cookie": "sid", "forward_token": true,

@@ -83,6 +83,9 @@ func tempStorage(t testing.TB) *certmagic.FileStorage {
 }
 
 func vaultOptions(storage certmagic.Storage, clock *fakeClock) VaultOptions {
+	if clock == nil {
+		clock = &fakeClock{}
+	}
 	return VaultOptions{Storage: storage, MaxLifetime: 24 * time.Hour, Now: clock.now}
 }
 
@@ -185,6 +188,9 @@ func (s *faultyStorage) Lock(ctx context.Context, name string) error {
 }
 
 func (s *faultyStorage) Unlock(ctx context.Context, name string) error {
+	if err := ctx.Err(); err != nil { // as storages on a network do
+		return err
+	}
 	s.set(func() { s.locked-- })
 	return s.Storage.Unlock(ctx, name)
 }

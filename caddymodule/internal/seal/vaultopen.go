@@ -55,7 +55,9 @@ type look struct {
 	began bool
 	ids   map[keyID]struct{} // asked for before it began
 	done  chan struct{}
-	err   error // set before done is closed
+	// Set before done is closed.
+	keys *Keys // what storage holds; nil if that is not certain
+	err  error
 }
 
 // lookup returns keys with id among them, ErrForged if there is no such key, or
@@ -74,8 +76,11 @@ func (v *Vault) lookup(ctx context.Context, id keyID) (*Keys, error) {
 		if l.err != nil {
 			return nil, l.err
 		}
-		// Not found and not missing: we came when that look had begun already, and
-		// the key may be younger. The next look decides.
+		if _, asked := l.ids[id]; asked && l.keys != nil && l.keys.byID[id] == nil {
+			return nil, ErrForged
+		}
+		// Found, or else we came when that look had begun already, and the key may
+		// be younger. Then the next look decides.
 	}
 }
 
@@ -127,6 +132,7 @@ func (v *Vault) perform(ctx context.Context, l *look) {
 	} else if v.held.CompareAndSwap(before, h) {
 		// Otherwise a Refresh or Rotate read meanwhile, perhaps a newer document,
 		// and it takes another look to be sure.
+		l.keys = h.keys
 		for id := range l.ids {
 			if h.keys.byID[id] == nil {
 				a.miss(id)

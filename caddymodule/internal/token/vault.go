@@ -117,6 +117,9 @@ func (v *Vault) Refresh(ctx context.Context) error {
 		return err
 	}
 	entries, err := v.load(ctx)
+	if err == nil {
+		v.adopt(entries) // before end: what a Rotate adopts after it is newer
+	}
 	v.end()
 	if err != nil {
 		return err
@@ -126,7 +129,6 @@ func (v *Vault) Refresh(ctx context.Context) error {
 	if _, short, _ := v.raise(entries, v.opts.Now()); short {
 		return v.change(ctx, false, v.raise)
 	}
-	v.adopt(entries)
 	return nil
 }
 
