@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -78,7 +79,7 @@ func readSettings(env func(string) string, out io.Writer) (settings, error) {
 }
 
 // choosePort returns the port that the variable asks for, which must be free, or
-// the usual one, or any other free one.
+// the first free one from the usual one on.
 func choosePort(what, variable, asked, usual string, out io.Writer) (string, error) {
 	if asked != "" {
 		if err := tryPort(asked); err != nil {
@@ -86,17 +87,21 @@ func choosePort(what, variable, asked, usual string, out io.Writer) (string, err
 		}
 		return asked, nil
 	}
-	if tryPort(usual) == nil {
-		return usual, nil
-	}
-	l, err := net.Listen("tcp", "localhost:0")
+	first, err := strconv.Atoi(usual)
 	if err != nil {
 		return "", err
 	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	fmt.Fprintf(out, "Port %s is taken: the %s uses port %s this time.\n", usual, what, port)
-	return port, nil
+	for n := range 50 {
+		port := strconv.Itoa(first + n)
+		if tryPort(port) != nil {
+			continue
+		}
+		if n > 0 {
+			fmt.Fprintf(out, "Port %s is taken: the %s uses port %s this time.\n", usual, what, port)
+		}
+		return port, nil
+	}
+	return "", fmt.Errorf("no port from %s on is free for the %s", usual, what)
 }
 
 func tryPort(port string) error {

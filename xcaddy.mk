@@ -1,0 +1,119 @@
+# xcaddy.mk: Caddy with the WeChat login gateway, built by xcaddy, and the
+# targets of this repository.
+#
+# Another project may include it, or a copy of it, and gets the target "xcaddy":
+#
+#     MODULE_VERSION = v1.2.3
+#     XCADDY_WITH    = --with github.com/caddy-dns/cloudflare
+#     include xcaddy.mk
+#
+# Each variable below may be set before the include line, on make's command line
+# or, where it says ?=, in the environment.
+
+GO             ?= go
+CADDY_VERSION  ?= v2.11.9
+XCADDY_VERSION ?= v0.4.5
+XCADDY_WITH    ?=                # more modules, as xcaddy's own options
+MODULE_VERSION ?= latest         # of the gateway; in this repository it is the work tree
+MODULE         := github.com/caddy-wechat/caddy-wechat
+
+xcaddy.mk := $(lastword $(MAKEFILE_LIST))
+
+ifneq ($(abspath $(dir $(xcaddy.mk))/go.mod),$(wildcard $(CURDIR)/go.mod))
+
+# ---- in another project ------------------------------------------------------
+
+# The xcaddy of tools/go.mod where this file lies in a checkout: it is pinned
+# with all that it needs, and found where a module proxy only knows versions.
+TOOLS      := $(dir $(xcaddy.mk))tools
+XCADDY     ?= $(if $(wildcard $(TOOLS)/go.mod),"$$($(GO) tool -C '$(TOOLS)' -n xcaddy)",$(GO) run github.com/caddyserver/xcaddy/cmd/xcaddy@$(XCADDY_VERSION))
+XCADDY_OUT ?= bin/caddy
+
+.PHONY: xcaddy
+xcaddy: ## build Caddy with the gateway and XCADDY_WITH into XCADDY_OUT
+	@mkdir -p $(dir $(XCADDY_OUT))
+	$(XCADDY) build $(CADDY_VERSION) --output $(XCADDY_OUT) --with $(MODULE)/caddymodule@$(strip $(MODULE_VERSION)) $(XCADDY_WITH)
+
+else
+
+# ---- in this repository ------------------------------------------------------
+
+BIN        ?= bin
+RUN        ?= .run#              scratch: logs, Caddy's storage of "make run", helpers
+PKGS       ?= ./...
+RACE       ?= 1#                 0: without the race detector, which needs a C compiler
+TESTFLAGS  ?=
+BENCH      ?= .
+FUZZTIME   ?= 30s
+XCADDY_OUT ?= $(BIN)/caddy-xcaddy
+
+# xcaddy's own flags, so that both ways make the same program
+BUILDFLAGS ?= -trimpath -buildvcs=false -tags nobadger,nomysql,nopgx -ldflags '-w -s'
+
+# Tools are those of tools/go.mod, unless another version is asked for.
+TOOL   = $(GO) tool -modfile=tools/go.mod
+XCADDY ?= $(if $(shell grep 'caddyserver/xcaddy $(XCADDY_VERSION)' tools/go.mod),$(TOOL) xcaddy,$(GO) run github.com/caddyserver/xcaddy/cmd/xcaddy@$(XCADDY_VERSION))
+
+# xcaddy looks the replaced module up by its path, too. Some private module
+# proxies refuse a path that they do not have instead of not finding it; the "|"
+# takes every answer of the first proxy for "go on", and "off" for "there is none".
+XCADDY_GOPROXY ?= $(shell $(GO) env GOPROXY | sed 's/[,|].*//')|off
+
+.DEFAULT_GOAL := help
+.PHONY: help run test build xcaddy modules bench fuzz lint vulncheck clean
+
+help: ## show this
+	@echo 'make run and make test are all that most people need. The targets:'
+	@sed '1,/^# ---- in this/d' $(xcaddy.mk) | awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-10s %s\n", $$1, $$2}'
+	@echo 'Variables, such as in "make test PKGS=./caddymodule/session", stand in xcaddy.mk.'
+
+run: build ## try it: the gateway, a simulator of WeChat and a demo backend; Ctrl-C ends it
+	@$(GO) build -C tools -o '$(abspath $(RUN))/demo' ./demo
+	@$(RUN)/demo -bin $(BIN) -dir $(RUN)
+
+test: ## run all tests; the last line counts them (PKGS, RACE, TESTFLAGS)
+	@$(if $(filter-out 0,$(RACE)),sh .ci/need cc)
+	@$(GO) build -C tools -o '$(abspath $(RUN))/counttests' ./counttests
+	@unformatted=$$(gofmt -l caddymodule cmd tools); [ -z "$$unformatted" ] || { echo "gofmt would change:"; echo "$$unformatted"; exit 1; }
+	$(GO) vet $(PKGS)
+	@$(RUN)/counttests $(if $(filter ./...,$(PKGS)),-require caddymodule/integration) -- $(if $(filter-out 0,$(RACE)),-race) -shuffle=on -count=1 -timeout 15m $(TESTFLAGS) $(PKGS)
+
+build: ## build bin/caddy and bin/wechatsim
+	@mkdir -p $(BIN)
+	CGO_ENABLED=0 $(GO) build $(BUILDFLAGS) -o $(BIN)/ ./cmd/caddy ./cmd/wechatsim
+
+xcaddy: ## build bin/caddy-xcaddy from this work tree with xcaddy
+	@mkdir -p $(dir $(XCADDY_OUT))
+	GOPROXY='$(XCADDY_GOPROXY)' $(XCADDY) build $(CADDY_VERSION) --output $(XCADDY_OUT) --with $(MODULE)/caddymodule --replace $(MODULE)=. $(XCADDY_WITH)
+
+modules: build xcaddy ## prove that both builds hold the same Caddy and the same modules of ours
+	@for caddy in $(BIN)/caddy $(XCADDY_OUT); do \
+		{ ./$$caddy version && ./$$caddy list-modules | grep wechat; } > $(BIN)/modules.$$(basename $$caddy) || exit 1; \
+	done
+	@diff $(BIN)/modules.caddy $(BIN)/modules.$(notdir $(XCADDY_OUT))
+	@cat $(BIN)/modules.caddy; rm $(BIN)/modules.*
+
+bench: ## run the benchmarks (PKGS, BENCH)
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(TESTFLAGS) $(PKGS)
+
+fuzz: ## fuzz each target for a while (PKGS, FUZZTIME)
+	@mkdir -p $(RUN)
+	@$(GO) test -list '^Fuzz' $(PKGS) > $(RUN)/fuzz.list || { cat $(RUN)/fuzz.list; exit 1; }
+	@awk '/^Fuzz/ {name[n++] = $$1} $$1 == "ok" {while (n) print $$2, name[--n]}' $(RUN)/fuzz.list | while read -r package name; do \
+		echo "== $$package $$name"; \
+		$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$package < /dev/null || exit 1; \
+	done
+
+lint: ## gofmt, go vet, staticcheck
+	@unformatted=$$(gofmt -l caddymodule cmd tools); [ -z "$$unformatted" ] || { echo "gofmt would change:"; echo "$$unformatted"; exit 1; }
+	$(GO) vet ./...
+	$(GO) vet -C tools ./...
+	$(TOOL) staticcheck -tests=false ./...
+
+vulncheck: ## look for known vulnerabilities; asks vuln.go.dev
+	$(TOOL) govulncheck ./...
+
+clean: ## remove what make made
+	rm -rf $(BIN) $(RUN)
+
+endif
