@@ -161,8 +161,11 @@ func unmarshalLoginRate(d *caddyfile.Dispenser) (*LoginRate, error) {
 		return nil, usage
 	}
 	limit := &LoginRate{Attempts: attempts, Window: caddy.Duration(window)}
-	if err := limit.resolve(); err != nil || window == 0 {
+	if window == 0 { // the JSON's 0 is the default, nobody writes it for that
 		return nil, usage
+	}
+	if err := limit.resolve(); err != nil {
+		return nil, d.WrapErr(err)
 	}
 	return limit, nil
 }

@@ -146,7 +146,7 @@ func (c *client) do(t *testing.T, x call) reply {
 
 // try sends a request.
 func (c *client) try(x call) (reply, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	response, err := c.open(ctx, x)
 	if err != nil {

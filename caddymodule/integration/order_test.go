@@ -1,0 +1,177 @@
+// order_test.go: the gate among other directives (H27, L9): before and behind
+// it, twice, and what others learn from it.
+
+package integration
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// Other directives use what the gateway found out. What an operator sets by hand
+// behind it is the operator's word.
+func TestPlaceholders(t *testing.T) {
+	gw := start(t, setup{Site: `wechat_auth {
+			public /public/*
+		}
+		respond /who "{http.auth.user.id}|{http.auth.user.openid}|{http.auth.user.appid}|{http.auth.user.unionid}|{http.auth.user.phone}"
+		respond /public/who "[{http.auth.user.id}{http.auth.user.openid}]"
+		request_header /set X-WeChat-OpenID operator
+		request_header /gone -X-WeChat-OpenID
+		reverse_proxy <UPSTREAM> {
+			header_up X-User {http.auth.user.openid}
+			header_up X-Session {http.auth.user.session_id}
+		}`})
+	token := login(t, gw, alice)
+	gw.each(t, func(t *testing.T, c *client) {
+		got := c.do(t, call{Target: "/who", Token: token})
+		part := strings.Split(got.Body, "|")
+		if len(part) != 5 || part[0] != alice || part[1] != alice || part[2] != appA || part[3] == "" || part[4] != "" {
+			t.Errorf("%q", got.Body)
+		}
+		if got := c.do(t, call{Target: "/public/who"}); got.Body != "[]" && got.Body != "[{http.auth.user.id}{http.auth.user.openid}]" {
+			t.Errorf("anonymous: %q", got.Body)
+		}
+		forged := header("X-WeChat-OpenID", eve)
+		c.do(t, call{Target: "/api", Token: token, Header: forged})
+		seen := gw.up.only(t)
+		requireIdentity(t, seen, alice)
+		if seen.get("X-User") != alice || len(seen.get("X-Session")) < 16 || strings.Contains(token, seen.get("X-Session")) {
+			t.Errorf("the upstream saw\n%s", seen.Raw)
+		}
+		c.do(t, call{Target: "/set", Token: token, Header: forged})
+		if seen := gw.up.only(t); seen.get("X-WeChat-OpenID") != "operator" || strings.Count(seen.Raw, "Openid:") != 1 {
+			t.Errorf("the operator's header is not alone:\n%s", seen.Raw)
+		}
+		c.do(t, call{Target: "/gone", Token: token, Header: forged})
+		if seen := gw.up.only(t); seen.get("X-WeChat-OpenID") != "" {
+			t.Errorf("the header is still there:\n%s", seen.Raw)
+		}
+	})
+}
+
+// The access log says who made a request, and nobody where nobody is known.
+func TestAccessLog(t *testing.T) {
+	gw := start(t, setup{Auth: publicAuth})
+	token := login(t, gw, alice)
+	gw.each(t, func(t *testing.T, c *client) {
+		mark := strings.NewReplacer("/", "", ".", "").Replace(c.Name)
+		c.do(t, call{Target: "/api/" + mark, Token: token})
+		c.do(t, call{Target: "/public/" + mark, Header: header("X-WeChat-OpenID", eve)})
+		if line := gw.awaitLog(t, `"handled request"`, `"uri":"/api/`+mark); line["user_id"] != alice {
+			t.Errorf("user_id %v", line["user_id"])
+		}
+		if line := gw.awaitLog(t, `"handled request"`, `"uri":"/public/`+mark); line["user_id"] != "" {
+			t.Errorf("anonymous user_id %v", line["user_id"])
+		}
+	})
+}
+
+// Two lines on one site: the first takes the token away, the second knows who
+// was found, and asks no less than it would alone.
+func TestTwoLines(t *testing.T) {
+	gw := start(t, setup{
+		Apps: []string{appA, appB},
+		Auth: "wechat_auth {\n app *\n public /public/* /b/open\n}\nwechat_auth /b/* {\n app " + appB + "\n}",
+	})
+	tokenA, tokenB := login(t, gw, alice), loginApp(t, gw, appB, eve)
+	gw.each(t, func(t *testing.T, c *client) {
+		for _, test := range []struct {
+			target, token string
+			status        int
+			appid, openid string
+		}{
+			{"/x", tokenA, 200, appA, alice}, {"/x", tokenB, 200, appB, eve}, {"/x", "", 401, "", ""},
+			{"/b/x", tokenA, 401, "", ""}, {"/b/x", tokenB, 200, appB, eve}, {"/b/x", "", 401, "", ""},
+			{"/b/open", "", 401, "", ""}, {"/b/open", tokenB, 200, appB, eve}, {"/public/x", "", 200, "", ""},
+		} {
+			got := c.do(t, call{Target: test.target, Token: test.token, Header: header("X-WeChat-AppID", appB, "Connection", "close")})
+			if got.Status != test.status {
+				t.Errorf("%s: status %d; want %d", test.target, got.Status, test.status)
+			}
+			switch {
+			case test.status != 200:
+				requireNoUpstream(t, gw)
+			case test.openid == "":
+				requireAnonymous(t, gw.up.only(t))
+			default:
+				requireIdentityApp(t, gw.up.only(t), test.appid, test.openid)
+			}
+		}
+	})
+}
+
+// A path that handle_path or uri has rewritten is judged as the backend gets it.
+func TestRewrittenPaths(t *testing.T) {
+	gw := start(t, setup{Site: `
+		handle_path /svc/* {
+			wechat_auth {
+				public /open /api-doc/*
+			}
+			reverse_proxy <UPSTREAM>
+		}
+		handle /old/* {
+			uri strip_prefix /old
+			wechat_auth {
+				public /open
+			}
+			reverse_proxy <UPSTREAM>
+		}`})
+	gw.each(t, func(t *testing.T, c *client) {
+		for target, sent := range map[string]string{
+			"/svc/open": "/open", "/svc/api-doc/x": "/api-doc/x", "/old/open": "/open",
+			"/svc/api": "", "/svc/svc/open": "", "/svc/open/": "", "/svc/api-doc/../api": "", "/svc/api-doc/%2e%2e/api": "", "/svc/x/../open;": "",
+			"/svc/wechat/session": "", "/old/api": "", "/old/open;x": "", "/old/old/open": "",
+		} {
+			got, err := c.exact(t, exactCall{Target: target, Fields: fields("X-WeChat-OpenID", eve)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if sent == "" {
+				if got.Status != 401 {
+					t.Errorf("%s: status %d", target, got.Status)
+				}
+				requireNoUpstream(t, gw)
+				continue
+			}
+			requireStatus(t, got, 200)
+			seen := gw.up.only(t)
+			requireAnonymous(t, seen)
+			if seen.Target != sent {
+				t.Errorf("%s went on as %s", target, seen.Target)
+			}
+		}
+	})
+}
+
+// Another check beside ours: a thousand requests, and always the same answer,
+// without traces of the other in it.
+func TestBesideBasicAuth(t *testing.T) {
+	gw := start(t, setup{Auth: `wechat_auth {
+			cookie
+		}
+		basic_auth /admin/* {
+			root $2a$04$Zu7QbU5uc7w2NQUrTx4GPOSfiIm1WIRGOKr8fGyJ9E2a0dhk3mCKe
+		}`})
+	token := login(t, gw, alice)
+	own := "Cookie: " + cookieName + "=" + token + "\n"
+	for i := range 250 {
+		for _, test := range []struct{ target, lines, challenge string }{
+			{"/admin/x", "", "Basic"},
+			{"/admin/x", own, "Basic"},
+			{"/api", "", "Bearer"},
+			{"/api", own, ""},
+		} {
+			got := rawHTTP(t, gw.HTTP, "GET "+test.target+" HTTP/1.1\nHost: "+gw.HTTP+"\nConnection: close\n"+test.lines+"\n")
+			challenge := fmt.Sprint(got.Header.Values("WWW-Authenticate"))
+			if (got.Status == 200) != (test.challenge == "") || !strings.HasPrefix(challenge, "["+test.challenge) || strings.Contains(challenge, ",Basic") {
+				t.Fatalf("request %d of %v: %d %s", i, test, got.Status, challenge)
+			}
+			if (test.challenge == "Bearer") != (got.Header.Get("Cache-Control") == "no-store") {
+				t.Fatalf("request %d of %v: Cache-Control %q", i, test, got.Header.Get("Cache-Control"))
+			}
+			gw.up.Reset()
+		}
+	}
+}

@@ -1,0 +1,278 @@
+// websocket_test.go: WebSockets pass with a session and not without (C20), in
+// HTTP/1.1 and through extended CONNECT (RFC 8441, RFC 9220).
+
+package integration
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+const handshake = "Connection: Upgrade\nUpgrade: websocket\nSec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n"
+
+// A real client opens a WebSocket with its token and talks through it.
+func TestWebSocket(t *testing.T) {
+	gw := start(t, setup{Auth: publicAuth})
+	token := login(t, gw, alice)
+	for name, test := range map[string]struct {
+		target, token string
+		status        int
+	}{
+		"with a token":        {"/ws", token, 101},
+		"without":             {"/ws", "", 401},
+		"with a bad token":    {"/ws", token[:len(token)-4] + "AAAA", 401},
+		"public, anonymous":   {"/public/ws", "", 101},
+		"public, with token":  {"/public/ws", token, 101},
+		"below the endpoints": {"/wechat/session", token, 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			options := &websocket.DialOptions{HTTPHeader: header("X-WeChat-UnionID", eve, "X_WeChat_OpenID", eve)}
+			if test.token != "" {
+				options.HTTPHeader.Set("Authorization", "Bearer "+test.token)
+			}
+			ws, response, err := websocket.Dial(ctx, "ws://"+gw.HTTP+test.target, options)
+			if response == nil || response.StatusCode != test.status {
+				t.Fatalf("%v %v; want %d", response, err, test.status)
+			}
+			if test.status != 101 {
+				requireNoUpstream(t, gw)
+				return
+			}
+			defer ws.CloseNow()
+			if err := ws.Write(ctx, websocket.MessageText, []byte("hello")); err != nil {
+				t.Fatal(err)
+			}
+			if _, text, err := ws.Read(ctx); err != nil || string(text) != "hello" {
+				t.Errorf("%q %v came back", text, err)
+			}
+			seen := gw.up.only(t)
+			requireBelongs(t, seen, test.token != "")
+			if seen.get("Upgrade") != "websocket" || seen.get("Connection") != "Upgrade" || seen.get("Sec-WebSocket-Key") == "" {
+				t.Errorf("not a handshake:\n%s", seen.Raw)
+			}
+			if test.token != "" {
+				requireNoToken(t, seen, test.token)
+			}
+		})
+	}
+}
+
+// The handshake may be spelled in any case, list more in Connection, and name
+// our header there: it passes, and the name is still there.
+func TestWebSocketSpellings(t *testing.T) {
+	gw := start(t, setup{})
+	token := login(t, gw, alice)
+	rest := "Sec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\nAuthorization: Bearer " + token + "\n\n"
+	for _, lines := range []string{
+		"Connection: Upgrade\nUpgrade: websocket\n",
+		"connection: keep-alive, upgrade\nupgrade: WebSocket\n",
+		"Connection: keep-alive\nConnection: UPGRADE\nUpgrade:   websocket  \n",
+		"Connection: Upgrade, X-WeChat-OpenID, X-WeChat-AppID\nUpgrade: websocket\n",
+	} {
+		conn := dialRaw(t, gw.HTTP)
+		conn.send(t, crlf(gw.fill("GET /ws HTTP/1.1\nHost: <HTTP>\n"+lines+rest)))
+		if got := conn.read(t, "GET"); got.Status != 101 {
+			t.Errorf("%q: %v", lines, got)
+		}
+		conn.Close()
+		requireIdentity(t, gw.up.only(t), alice)
+	}
+}
+
+const cookieAuth = "wechat_auth {\n cookie\n public /public/*\n}"
+
+// cookieName is the default of the option cookie.
+const cookieName = "__Host-wechat_session"
+
+// A page of another origin opens a WebSocket in the user's browser, which sends
+// the session cookie along. Only the site's own pages may do that; a client
+// that is no browser sends no Origin, and a bearer token is nothing ambient.
+func TestWebSocketOrigin(t *testing.T) {
+	gw := start(t, setup{Auth: cookieAuth})
+	token := login(t, gw, alice)
+	cookie, auth := "Cookie: "+cookieName+"="+token+"\n", "Authorization: Bearer "+token+"\n"
+	for name, test := range map[string]struct {
+		target, lines string
+		status        int
+		loggedIn      bool
+	}{
+		"same origin":                    {"/ws", cookie + "Origin: http://<HTTP>\n", 101, true},
+		"same origin, other case":        {"/ws", cookie + "Origin: http://LOCALHOST:<HTTPPORT>\n", 101, true},
+		"no browser":                     {"/ws", cookie, 101, true},
+		"foreign":                        {"/ws", cookie + "Origin: https://evil.example\n", 403, false},
+		"null":                           {"/ws", cookie + "Origin: null\n", 403, false},
+		"suffix":                         {"/ws", cookie + "Origin: http://<HTTP>.evil.example\n", 403, false},
+		"other port":                     {"/ws", cookie + "Origin: http://localhost:1\n", 403, false},
+		"user info":                      {"/ws", cookie + "Origin: http://<HTTP>@evil.example\n", 403, false},
+		"two origins":                    {"/ws", cookie + "Origin: http://<HTTP>\nOrigin: https://evil.example\n", 403, false},
+		"cross-site":                     {"/ws", cookie + "Sec-Fetch-Site: cross-site\n", 403, false},
+		"same site":                      {"/ws", cookie + "Sec-Fetch-Site: same-site\nOrigin: http://<HTTP>\n", 403, false},
+		"foreign, cookie and bearer":     {"/ws", cookie + auth + "Origin: https://evil.example\n", 403, false},
+		"foreign, bearer":                {"/ws", auth + "Origin: https://evil.example\n", 101, true},
+		"foreign, no credential":         {"/ws", "Origin: https://evil.example\n", 401, false},
+		"foreign, public":                {"/public/ws", cookie + "Origin: https://evil.example\n", 101, false},
+		"foreign, public, no credential": {"/public/ws", "Origin: https://evil.example\n", 101, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn := dialRaw(t, gw.HTTP)
+			defer conn.Close()
+			conn.send(t, crlf(gw.fill("GET "+test.target+" HTTP/1.1\nHost: <HTTP>\n"+handshake+test.lines+"\n")))
+			requireStatus(t, conn.read(t, "GET"), test.status)
+			if test.status != 101 {
+				requireNoUpstream(t, gw)
+				return
+			}
+			seen := gw.up.only(t)
+			requireBelongs(t, seen, test.loggedIn)
+			requireNoToken(t, seen, token)
+		})
+	}
+}
+
+// openTunnel opens a WebSocket through extended CONNECT.
+func openTunnel(t *testing.T, c *client, target, protocol string, list ...field) (s stream, status int, err error) {
+	t.Helper()
+	s = c.openStream(t)
+	head := fields(":method", "CONNECT", ":scheme", "https", ":authority", c.Addr, ":path", target)
+	if protocol != "" {
+		head = append(head, field{":protocol", protocol})
+	}
+	if err := s.headers(append(append(head, field{"Sec-WebSocket-Version", "13"}), list...), false); err != nil {
+		return s, 0, err
+	}
+	answer, _, _, err := s.next()
+	for _, f := range answer {
+		if f.Name == ":status" && f.Value == "200" {
+			return s, 200, err
+		}
+	}
+	return s, 400, err
+}
+
+// testExtendedConnect is what holds for WebSockets over a version of HTTP that
+// opens them with CONNECT.
+func testExtendedConnect(t *testing.T, gw *gateway, c *client) {
+	token := login(t, gw, alice)
+	own, foreign := field{"Origin", c.Base}, field{"Origin", "https://evil.example"}
+	cookie := field{"Cookie", cookieName + "=" + token}
+	for name, test := range map[string]struct {
+		target, protocol string
+		list             []field
+		open, loggedIn   bool
+	}{
+		"with a token":        {"/ws", "websocket", []field{bearer(token), {"X-WeChat-UnionID", eve}}, true, true},
+		"without":             {"/ws", "websocket", nil, false, false},
+		"public":              {"/public/ws", "websocket", fields("X-WeChat-OpenID", eve), true, false},
+		"cookie, own page":    {"/ws", "websocket", []field{cookie, own}, true, true},
+		"cookie, foreign":     {"/ws", "websocket", []field{cookie, foreign}, false, false},
+		"another protocol":    {"/ws", "h2c", []field{bearer(token)}, false, false},
+		"capitals":            {"/ws", "WebSocket", []field{bearer(token)}, false, false},
+		"connect-udp":         {"/public/ws", "connect-udp", nil, false, false},
+		"upgrade in disguise": {"/ws", "", []field{bearer(token), {"Upgrade", "websocket"}}, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			gw.up.Reset()
+			s, status, err := openTunnel(t, c, test.target, test.protocol, test.list...)
+			if !test.open {
+				if err == nil && status == 200 {
+					t.Error("a tunnel was opened")
+				}
+				requireNoUpstream(t, gw)
+				return
+			}
+			if err != nil || status != 200 {
+				t.Fatalf("status %d, %v", status, err)
+			}
+			if err := s.data("\x81\x82\x00\x00\x00\x00hi", false); err != nil { // the text "hi", masked with zeros
+				t.Fatal(err)
+			}
+			if _, text, _, err := s.next(); err != nil || text != "\x81\x02hi" {
+				t.Errorf("%q %v came back", text, err)
+			}
+			seen := gw.up.only(t)
+			requireBelongs(t, seen, test.loggedIn)
+			requireNoToken(t, seen, token)
+			if seen.Method != "GET" || seen.get("Upgrade") != "websocket" {
+				t.Errorf("not a handshake:\n%s", seen.Raw)
+			}
+		})
+	}
+}
+
+func TestWebSocketOverHTTP3(t *testing.T) {
+	gw := start(t, setup{Auth: cookieAuth})
+	testExtendedConnect(t, gw, gw.h3)
+}
+
+// Go's server takes extended CONNECT over HTTP/2 only when the environment says
+// so before the process begins: the test runs itself in another process.
+func TestWebSocketOverHTTP2(t *testing.T) {
+	const setting = "http2xconnect=1"
+	if strings.Contains(os.Getenv("GODEBUG"), setting) {
+		gw := start(t, setup{Auth: cookieAuth})
+		t.Run("HTTP/2", func(t *testing.T) { testExtendedConnect(t, gw, gw.h2) })
+		t.Run("h2c", func(t *testing.T) { testExtendedConnect(t, gw, gw.h2c) })
+		return
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	child := exec.CommandContext(t.Context(), self, "-test.run=^TestWebSocketOverHTTP2$", "-test.v", "-test.timeout=2m")
+	child.Env = append(os.Environ(), "GODEBUG="+setting)
+	out, err := child.CombinedOutput()
+	if err != nil || strings.Count(string(out), "--- PASS") < 20 {
+		t.Errorf("%v\n%s", err, out)
+	}
+	countTest(t)
+
+	// without that setting it is refused, with a token and without
+	gw := start(t, setup{})
+	token := login(t, gw, alice)
+	for _, c := range []*client{gw.h2, gw.h2c} {
+		if _, status, err := openTunnel(t, c, "/ws", "websocket", bearer(token)); err == nil && status == http.StatusOK {
+			t.Errorf("%s: a tunnel was opened", c.Name)
+		}
+		requireNoUpstream(t, gw)
+	}
+}
+
+// A WebSocket outlives the request that opened it; it must not outlive the
+// session. Logout ends it.
+func TestWebSocketEndsWithSession(t *testing.T) {
+	gw := start(t, setup{Auth: publicAuth})
+	for _, target := range []string{"/ws", "/public/ws"} {
+		token := login(t, gw, alice)
+		conn := dialRaw(t, gw.HTTP)
+		conn.send(t, crlf(gw.fill("GET "+target+" HTTP/1.1\nHost: <HTTP>\n"+handshake+"Authorization: Bearer "+token+"\n\n")))
+		requireStatus(t, conn.read(t, "GET"), 101)
+		s, status, err := openTunnel(t, gw.h3, target, "websocket", bearer(token))
+		if err != nil || status != 200 {
+			t.Fatal(status, err)
+		}
+		requireStatus(t, gw.h1.do(t, call{Method: "POST", Target: "/wechat/logout", Token: token}), 204)
+		// the sockets have a deadline: reading on for ever is an error
+		if _, err := io.Copy(io.Discard, conn.r); err != nil && strings.Contains(err.Error(), "timeout") {
+			t.Errorf("%s: the socket lives on: %v", target, err)
+		}
+		for {
+			_, _, end, err := s.next()
+			if err != nil && strings.Contains(err.Error(), "deadline") {
+				t.Errorf("%s over HTTP/3: the socket lives on: %v", target, err)
+			}
+			if end || err != nil {
+				break
+			}
+		}
+	}
+}
