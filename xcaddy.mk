@@ -44,6 +44,7 @@ PKGS       ?= ./...
 RACE       ?= 1#                 0: without the race detector, which needs a C compiler
 TESTFLAGS  ?=
 BENCH      ?= .
+LOADFLAGS  ?=#                   of the load benchmark; -help shows them
 FUZZTIME   ?= 30s
 XCADDY_OUT ?= $(BIN)/caddy-xcaddy
 
@@ -93,7 +94,9 @@ modules: build xcaddy ## prove that both builds hold the same Caddy and the same
 	@diff $(BIN)/modules.caddy $(BIN)/modules.$(notdir $(XCADDY_OUT))
 	@cat $(BIN)/modules.caddy; rm $(BIN)/modules.*
 
-bench: ## run the benchmarks (PKGS, BENCH)
+bench: build ## the gateway beside plain Caddy under load, then the benchmarks (PKGS, BENCH, LOADFLAGS)
+	@$(GO) build -C tools -o '$(abspath $(RUN))/loadbench' ./loadbench
+	$(RUN)/loadbench $(LOADFLAGS)
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(TESTFLAGS) $(PKGS)
 
 fuzz: ## fuzz each target for a while (PKGS, FUZZTIME)

@@ -1,0 +1,194 @@
+// profile.go: the CPU profile that the compiler reads from cmd/caddy/default.pgo.
+
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+// profile runs four kinds of traffic, one after the other, takes a profile of
+// each through Caddy's admin endpoint, and merges them. Most of the time goes to
+// what an operator's machine does most: requests through the gate.
+func profile(ctx context.Context, s *settings, b *binaries, dir string) error {
+	f, err := newFleet(ctx, b, dir)
+	if err != nil {
+		return err
+	}
+	defer f.stop()
+	gated, err := f.open(ctx, &variant{name: "gate", kind: gate, binary: b.caddy, store: "memory"}, true)
+	if err != nil {
+		return err
+	}
+	bare, err := f.open(ctx, &variant{name: "plain", binary: b.caddy}, false)
+	if err != nil {
+		return err
+	}
+	for _, p := range []*proxy{gated, bare} {
+		if err := p.prepare(ctx, f, s.users); err != nil {
+			return err
+		}
+		if err := p.dial(s.conns); err != nil {
+			return err
+		}
+		defer closeAll(p.conns)
+	}
+
+	closed := func(p *proxy) func(context.Context) error {
+		return func(ctx context.Context) error {
+			for ctx.Err() == nil {
+				if _, err := p.closed(ctx, 0, s.requests); err != nil {
+					return err
+				}
+			}
+			return ctx.Err()
+		}
+	}
+	phases := []struct {
+		name  string
+		share float64
+		p     *proxy
+		load  func(context.Context) error
+	}{
+		{"gate", .45, gated, closed(gated)},
+		{"plain", .2, bare, closed(bare)},
+		{"gate over HTTPS and HTTP/2", .25, gated, gated.overTLS},
+		{"login", .1, gated, func(ctx context.Context) error { return gated.keepLoggingIn(ctx, f) }},
+	}
+	var parts []string
+	for i, phase := range phases {
+		length := time.Duration(phase.share * float64(s.profileTime)).Round(time.Second)
+		fmt.Fprintf(os.Stderr, "profile of %s, %s\n", phase.name, length)
+		part := filepath.Join(dir, fmt.Sprintf("part%d.pprof", i))
+		if err := profilePhase(ctx, phase.p, length, part, phase.load); err != nil {
+			return fmt.Errorf("%s: %w", phase.name, err)
+		}
+		parts = append(parts, part)
+	}
+	merge := exec.CommandContext(ctx, "go", append([]string{"tool", "pprof", "-proto", "-symbolize=none", "-output", s.profile}, parts...)...)
+	if text, err := merge.CombinedOutput(); err != nil {
+		return fmt.Errorf("merging the profiles: %v\n%s", err, text)
+	}
+	fmt.Fprintln(os.Stderr, "written:", s.profile)
+	return nil
+}
+
+// profilePhase takes a profile while the load runs.
+func profilePhase(ctx context.Context, p *proxy, length time.Duration, path string, load func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var wg sync.WaitGroup
+	var fetched error
+	wg.Go(func() {
+		defer cancel()
+		time.Sleep(500 * time.Millisecond) // the load is on its way
+		fetched = fetch(ctx, fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", p.at.admin, int(max(1, length.Seconds()))), path)
+	})
+	err := load(ctx)
+	wg.Wait()
+	if err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return fetched
+}
+
+func fetch(ctx context.Context, url, path string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", url, resp.Status)
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(file, resp.Body)
+	return errors.Join(err, file.Close())
+}
+
+// overTLS sends requests as browsers and WeChat do: HTTP/2 over TLS, now and
+// then on a new connection.
+func (p *proxy) overTLS(ctx context.Context) error {
+	const workers, perConnection = 16, 500
+	var tokens []string
+	for _, request := range p.requests {
+		_, rest, _ := strings.Cut(string(request), "Authorization: ")
+		token, _, _ := strings.Cut(rest, "\r\n")
+		tokens = append(tokens, token)
+	}
+	_, port, _ := strings.Cut(p.at.tls, ":")
+	work := func(worker int) error {
+		for ctx.Err() == nil {
+			transport := &http.Transport{
+				TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // Caddy's own CA of this minute
+				ForceAttemptHTTP2: true,
+			}
+			client := &http.Client{Transport: transport}
+			for i := range perConnection {
+				req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://localhost:"+port+"/api/v1/orders?page=1", nil)
+				if err != nil {
+					return err
+				}
+				req.Header.Set("Authorization", tokens[(i*workers+worker)%len(tokens)])
+				resp, err := client.Do(req)
+				if err != nil {
+					return err
+				}
+				_, _ = io.Copy(io.Discard, resp.Body)
+				_ = resp.Body.Close()
+				if resp.StatusCode != http.StatusOK || resp.ProtoMajor != 2 {
+					return fmt.Errorf("HTTPS answered %s %s", resp.Proto, resp.Status)
+				}
+			}
+			transport.CloseIdleConnections()
+		}
+		return ctx.Err()
+	}
+	failed := make(chan error, workers)
+	for worker := range workers {
+		go func() { failed <- work(worker) }()
+	}
+	var first error
+	for range workers {
+		if err := <-failed; first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// keepLoggingIn logs new users in until ctx ends.
+func (p *proxy) keepLoggingIn(ctx context.Context, f *fleet) error {
+	conns, err := dialAll(p.at.site, loginConns)
+	if err != nil {
+		return err
+	}
+	defer closeAll(conns)
+	for ctx.Err() == nil {
+		codes, err := f.codes(ctx, 500)
+		if err != nil {
+			return err
+		}
+		if _, err := p.login(ctx, conns, codes); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
