@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -26,7 +27,7 @@ func readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 	if err != nil || mediaType != "application/json" || len(r.Header["Content-Type"]) != 1 {
 		return &requestError{status: http.StatusUnsupportedMediaType, description: "send Content-Type: application/json", closes: true}
 	}
-	if charset, ok := params["charset"]; ok && charset != "utf-8" && charset != "UTF-8" {
+	if charset, ok := params["charset"]; ok && !strings.EqualFold(charset, "utf-8") {
 		return &requestError{status: http.StatusUnsupportedMediaType, description: "send the JSON as UTF-8", closes: true}
 	}
 	if r.Header.Get("Content-Encoding") != "" {

@@ -92,7 +92,7 @@ func (h *Handler) identifyCaller(r *http.Request, creds credentials) (*caller, e
 	switch {
 	case found == nil:
 		return nil, errNoToken
-	case !h.accepts(found.AppID):
+	case !h.accepts(found.program):
 		return nil, errOtherApp
 	}
 	return found, nil
@@ -111,15 +111,25 @@ func (h *Handler) resolve(r *http.Request, text string, found **caller) error {
 	return nil
 }
 
+// foreign reports whether the one bearer token of a request is somebody else's.
+// Of several, any may be ours.
+func (h *Handler) foreign(r cleanRequest, bearer []string) bool {
+	if len(bearer) > 1 {
+		return false
+	}
+	_, err := h.auth.authenticate(r.Context(), bearer[0])
+	return errors.Is(err, token.ErrForeign)
+}
+
 // removeCredentials takes our tokens out of a request that goes on: the backend
 // does not need them, and its logs and errors must not show them. A bearer
 // token that none of our keys made belongs to somebody else and stays, if the
 // request may pass at all.
-func (h *Handler) removeCredentials(r cleanRequest, creds credentials, err error) {
+func (h *Handler) removeCredentials(r cleanRequest, creds credentials, known bool) {
 	if h.ForwardToken {
 		return
 	}
-	if len(creds.bearer) > 0 && !errors.Is(err, token.ErrForeign) {
+	if len(creds.bearer) > 0 && (known || !h.foreign(r, creds.bearer)) {
 		delete(r.Header, "Authorization")
 	}
 	if len(creds.cookies) > 0 {

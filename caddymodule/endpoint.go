@@ -42,6 +42,7 @@ func (h *Handler) serveEndpoint(w http.ResponseWriter, r cleanRequest, name stri
 		return nil
 	}
 	p := classify(err)
+	p.closes = p.closes && r.ProtoMajor == 1 // the others have no such header, and other requests under way
 	h.app.logRefusal(r.Request, "endpoint", p, err)
 	return p.write(w)
 }

@@ -165,13 +165,17 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request, next caddy
 		}
 	}
 
-	h.removeCredentials(r, creds, err)
+	h.removeCredentials(r, creds, c != nil)
+	if c == nil {
+		// this line does not ask who it is; an earlier one may have found out
+		c = knownCaller(r.Request)
+	}
 	if c == nil {
 		h.app.metrics.requests.WithLabelValues("", "anonymous").Inc()
 		return next.ServeHTTP(w, r.Request)
 	}
 	r.identify(c)
-	h.app.passed(c.AppID)
+	c.program.passed.Inc()
 	if opensWebSocket(r.Request) {
 		return h.serveWebSocket(w, r.Request, next, c)
 	}

@@ -41,15 +41,16 @@ func knownCaller(r *http.Request) *caller {
 // caller is a session, prepared for the request path: everything that a request
 // needs is worked out once, when the token is first seen. It is never modified.
 type caller struct {
-	*session.Handle
-	userInfo string             // as in the header and the placeholder
-	phone    string             // the same
-	userID   any                // the openid, boxed once for Replacer.Set
-	lookup   caddy.ReplacerFunc // the other placeholders
+	session.Handle                    // a copy, not a pointer: it is looked at on every request
+	program        *MiniProgram       // whose user this is
+	userInfo       string             // as in the header and the placeholder
+	phone          string             // the same
+	userID         any                // the openid, boxed once for Replacer.Set
+	lookup         caddy.ReplacerFunc // the other placeholders
 }
 
-func newCaller(h *session.Handle) *caller {
-	c := &caller{Handle: h, userID: h.OpenID, userInfo: opendata.HeaderValue(h.UserInfo)}
+func newCaller(h *session.Handle, program *MiniProgram) *caller {
+	c := &caller{Handle: *h, program: program, userID: h.OpenID, userInfo: opendata.HeaderValue(h.UserInfo)}
 	if h.Phone != nil {
 		c.phone = opendata.Phone(*h.Phone).E164()
 	}

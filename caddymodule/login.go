@@ -5,6 +5,7 @@ package caddymodule
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -98,11 +99,4 @@ func (h *Handler) loginApp(appid string) (*MiniProgram, error) {
 	return nil, badRequest("appid names no mini program of this site")
 }
 
-func (h *Handler) accepts(appid string) bool {
-	for _, app := range h.accepted {
-		if app.AppID == appid {
-			return true
-		}
-	}
-	return false
-}
+func (h *Handler) accepts(program *MiniProgram) bool { return slices.Contains(h.accepted, program) }

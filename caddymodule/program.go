@@ -25,6 +25,9 @@ type MiniProgram struct {
 }
 
 func (p *MiniProgram) resolve() error {
+	if p == nil {
+		return errors.New("apps holds null where a mini program is expected")
+	}
 	appid, err := resolveText("app", p.AppID)
 	if err != nil {
 		return err
@@ -66,6 +69,9 @@ func (a *App) choose(appids []string) ([]*MiniProgram, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := checkAppID(appid); err != nil {
+			return nil, err
+		}
 		if seen[appid] {
 			return nil, fmt.Errorf("app %s is named twice", appid)
 		}
@@ -86,11 +92,4 @@ func (a *App) find(appid string) *MiniProgram {
 		}
 	}
 	return nil
-}
-
-// passed counts a request that went on in the name of a user.
-func (a *App) passed(appid string) {
-	if app := a.find(appid); app != nil {
-		app.passed.Inc()
-	}
 }

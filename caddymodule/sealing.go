@@ -39,7 +39,7 @@ func (a *App) provisionSealing(ctx caddy.Context, store session.Store) (session.
 		paths := make([]string, len(a.SealKeyFiles))
 		for i, path := range a.SealKeyFiles {
 			var err error
-			if paths[i], err = resolveText("seal_key_file", path); err != nil {
+			if paths[i], err = resolvePath("seal_key_file", path); err != nil {
 				return nil, err
 			}
 		}

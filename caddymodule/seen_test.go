@@ -98,7 +98,7 @@ func TestSeenSweep(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		seen.put(digestToken(text), newCaller(h))
+		seen.put(digestToken(text), newCaller(h, nil))
 		return digestToken(text), s
 	}
 	kept, _ := put(1)

@@ -4,5 +4,7 @@
 package caddymodule
 
 import (
+	_ "github.com/caddy-wechat/caddy-wechat/caddymodule/localstore"
 	_ "github.com/caddy-wechat/caddy-wechat/caddymodule/memorystore"
+	_ "github.com/caddy-wechat/caddy-wechat/caddymodule/redisstore"
 )

@@ -187,7 +187,11 @@ func (a *App) authenticate(ctx context.Context, text string) (*caller, error) {
 	if h.AppID != claims.Audience || h.OpenID != claims.Subject {
 		return nil, session.ErrNotFound
 	}
-	c := newCaller(h)
+	program := a.find(h.AppID)
+	if program == nil {
+		return nil, errOtherApp // it was configured when the user logged in
+	}
+	c := newCaller(h, program)
 	v.seen.put(digest, c)
 	return c, nil
 }

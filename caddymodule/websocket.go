@@ -25,7 +25,7 @@ func (h *Handler) serveWebSocket(w http.ResponseWriter, r *http.Request, next ca
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	go func() {
-		watchSession(ctx, h.app.sessions, c.Handle)
+		watchSession(ctx, h.app.sessions, &c.Handle)
 		cancel()
 	}()
 	return next.ServeHTTP(w, r.WithContext(ctx))

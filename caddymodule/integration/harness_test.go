@@ -283,10 +283,13 @@ func loginCall(gw *gateway, appid, openid string) call {
 	return call{Method: "POST", Target: "/wechat/login", Body: body, Header: header("Content-Type", "application/json")}
 }
 
+// handedOut are the ports that freeAddr gave: never the same to two listeners.
+var handedOut = make(map[string]bool)
+
 // freeAddr returns an address of localhost whose port is free for TCP and UDP.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	for range 20 {
+	for range 100 {
 		tcp, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
@@ -294,9 +297,13 @@ func freeAddr(t *testing.T) string {
 		addr := tcp.Addr().String()
 		udp, err := net.ListenPacket("udp", addr)
 		tcp.Close()
-		if err == nil {
-			udp.Close()
-			_, port, _ := net.SplitHostPort(addr)
+		if err != nil {
+			continue
+		}
+		udp.Close()
+		_, port, _ := net.SplitHostPort(addr)
+		if !handedOut[port] {
+			handedOut[port] = true
 			return "localhost:" + port
 		}
 	}

@@ -53,8 +53,8 @@ type Identity struct {
 // Handle is a session as it was when it was read, and a way to see whether it
 // is still so without asking the store.
 type Handle struct {
-	*Session
 	lease *Lease
+	Session
 }
 
 // Live reports whether the session still stands, unchanged, at the given time.
@@ -115,7 +115,7 @@ func (m *Manager) Get(ctx context.Context, id string) (*Handle, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Handle{Session: s, lease: lease}, nil
+	return &Handle{Session: *s, lease: lease}, nil
 }
 
 // openSession unseals and decodes a record, and refuses one that is not the

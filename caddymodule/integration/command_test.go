@@ -1,0 +1,200 @@
+// command_test.go: `caddy wechat ...`, in a process of its own, against a running
+// gateway.
+
+package integration
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+)
+
+// asCaddy makes this test binary the binary caddy: it holds all that cmd/caddy
+// does, and needs no second build.
+const asCaddy = "CADDY_WECHAT_TEST_AS_CADDY"
+
+func init() {
+	if os.Getenv(asCaddy) != "" {
+		caddycmd.Main()
+		os.Exit(0)
+	}
+}
+
+// caddyCommand prepares a run of the binary.
+func caddyCommand(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), self, args...)
+	cmd.Env = append(os.Environ(), asCaddy+"=1")
+	return cmd
+}
+
+// run is what came of a command.
+type run struct {
+	stdout, stderr string
+	code           int
+}
+
+// wechat runs `caddy wechat ...` against the gateway's admin endpoint.
+func (gw *gateway) wechat(t *testing.T, args ...string) run {
+	t.Helper()
+	return runCaddy(t, "", append(append([]string{"wechat"}, args...), "--address", gw.Admin)...)
+}
+
+func runCaddy(t *testing.T, stdin string, args ...string) run {
+	t.Helper()
+	cmd := caddyCommand(t, args...)
+	var out, errs bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &errs
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return run{out.String(), errs.String(), cmd.ProcessState.ExitCode()}
+}
+
+// require fails unless a command ended with a code and said all of the texts, on
+// standard output when it went well, on standard error when not.
+func (r run) require(t *testing.T, code int, texts ...string) {
+	t.Helper()
+	out := r.stdout
+	if code != 0 {
+		out = r.stderr
+	}
+	if r.code != code || !containsAll(out, texts) {
+		t.Errorf("exit code %d, stdout %q, stderr %q; want %d and %q", r.code, r.stdout, r.stderr, code, texts)
+	}
+}
+
+// loadText puts a Caddyfile in force.
+func loadText(text string) error {
+	config, err := adapt(text)
+	if err != nil {
+		return err
+	}
+	return caddy.Load(config, true)
+}
+
+// Sessions are shown and revoked, as tables for people and as JSON for scripts.
+func TestCommandSessions(t *testing.T) {
+	gw := startAdmin(t, setup{Wechat: inMemory, Admin: true})
+	token, second := login(t, gw, alice), login(t, gw, alice)
+	login(t, gw, eve)
+	id := idOf(t, token)
+
+	gw.wechat(t, "sessions", "--appid", appA, "--openid", alice).require(t, 0, "SESSION", "OPENID", id, idOf(t, second), appA, alice)
+	gw.wechat(t, "sessions", id).require(t, 0, id, alice)
+	gw.wechat(t, "sessions", "--appid", appA, "--openid", "oNobody").require(t, 0, "none")
+	var answer struct{ Sessions []members }
+	out := gw.wechat(t, "sessions", "--appid", appA, "--openid", alice, "--json")
+	if err := json.Unmarshal([]byte(out.stdout), &answer); err != nil || len(answer.Sessions) != 2 || answer.Sessions[0]["id"] != id {
+		t.Errorf("--json: %v %q", err, out.stdout)
+	}
+	out = gw.wechat(t, "sessions", id, "--json")
+	if m := object(t, reply{Body: out.stdout}); m["id"] != id || m["openid"] != alice {
+		t.Errorf("--json: %q", out.stdout)
+	}
+
+	for _, wrong := range [][]string{
+		{"sessions"}, {"sessions", "--appid", appA}, {"sessions", "--openid", alice}, {"sessions", id, "--appid", appA, "--openid", alice},
+		{"sessions", "a", "b"}, {"sessions", "no-such-session"}, {"sessions", "AAAAAAAAAAAAAAAAAAAAAA"},
+		{"revoke"}, {"revoke", "--appid", appA}, {"revoke", "../users/" + appA + "/" + alice}, {"revoke", "--all"}, {"nothing"},
+	} {
+		gw.wechat(t, wrong...).require(t, 1)
+	}
+	requireAlive(t, gw, token, true)
+
+	gw.wechat(t, "revoke", id).require(t, 0, "ended")
+	gw.wechat(t, "revoke", id).require(t, 0, "ended") // gone is gone
+	requireAlive(t, gw, token, false)
+	requireAlive(t, gw, second, true)
+	out = gw.wechat(t, "revoke", "--appid", appA, "--openid", alice, "--json")
+	out.require(t, 0)
+	if m := object(t, reply{Body: out.stdout}); m["ended"] != 1.0 {
+		t.Errorf("--json: %q", out.stdout)
+	}
+	requireAlive(t, gw, second, false)
+	if n := len(gw.listSessions(t, appA, eve)); n != 1 {
+		t.Errorf("%d sessions of eve", n)
+	}
+}
+
+// Keys are listed, rotated and revoked.
+func TestCommandKeys(t *testing.T) {
+	gw := startAdmin(t, setup{Wechat: inMemory, Admin: true})
+	token := login(t, gw, alice)
+	kid := kidOf(t, token)
+	for _, args := range [][]string{{"keys"}, {"keys", "list"}} {
+		gw.wechat(t, args...).require(t, 0, "KEY", "STATE", kid, "signing", "HS256")
+	}
+	gw.wechat(t, "keys", "rotate").require(t, 0, kid, "pending")
+	var answer struct{ Keys []members }
+	out := gw.wechat(t, "keys", "--json")
+	if err := json.Unmarshal([]byte(out.stdout), &answer); err != nil || len(answer.Keys) != 2 {
+		t.Errorf("--json: %v %q", err, out.stdout)
+	}
+	for _, wrong := range [][]string{{"keys", "revoke"}, {"keys", "revoke", "nobody"}, {"keys", "revoke", "a", "b"}, {"keys", "rotate", "x"}, {"keys", "rotate", "--seal"}} {
+		gw.wechat(t, wrong...).require(t, 1)
+	}
+	requireAlive(t, gw, token, true)
+	gw.wechat(t, "keys", "revoke", kid).require(t, 0, "signing")
+	requireAlive(t, gw, token, false)
+}
+
+// A token is looked into offline, from standard input alone: an argument would be
+// in the shell's history. What it says is shown, the token itself is not.
+func TestCommandTokenInspect(t *testing.T) {
+	gw := start(t, setup{Wechat: inMemory})
+	token := login(t, gw, alice)
+	for _, in := range []string{token, token + "\n", "Bearer " + token + "\r\n", " " + token} {
+		out := runCaddy(t, in, "wechat", "token", "inspect")
+		out.require(t, 0, alice, appA, idOf(t, token), kidOf(t, token), "HS256", "not expired", "not checked")
+		if strings.Contains(out.stdout, token) {
+			t.Error("the token itself is shown")
+		}
+	}
+	out := runCaddy(t, token, "wechat", "token", "inspect", "--json")
+	m := object(t, reply{Body: out.stdout})
+	if claims, _ := m["payload"].(map[string]any); claims["sub"] != alice || m["expired"] != false {
+		t.Errorf("--json: %v", m)
+	}
+	old := signHS256(nil, `{"alg":"HS256"}`, `{"exp":1}`)
+	runCaddy(t, old, "wechat", "token", "inspect").require(t, 0, "EXPIRED")
+	for _, in := range []string{"", "x", "a.b", "a.b.c", token + "." + token, strings.Repeat("A", 10<<10)} {
+		runCaddy(t, in, "wechat", "token", "inspect").require(t, 1, "no token")
+	}
+	runCaddy(t, "", "wechat", "token", "inspect", token).require(t, 1)
+}
+
+// Every command has help, and says on standard error why it failed; a gateway
+// that is not there is such a reason.
+func TestCommandHelp(t *testing.T) {
+	countTest(t)
+	for _, path := range []string{"", "sessions", "revoke", "token", "token inspect", "keys", "keys list", "keys rotate", "keys revoke"} {
+		args := append([]string{"wechat"}, strings.Fields(path)...)
+		out := runCaddy(t, "", append(args, "--help")...)
+		out.require(t, 0, "Usage:", "caddy wechat "+path)
+		if len(out.stdout) < 200 || strings.Contains(out.stdout, "TODO") {
+			t.Errorf("%s: little help: %q", path, out.stdout)
+		}
+	}
+	nobody := freeAddr(t)
+	for _, args := range [][]string{{"sessions", "AAAAAAAAAAAAAAAAAAAAAA"}, {"revoke", "--appid", appA, "--openid", alice}, {"keys"}, {"keys", "rotate"}} {
+		out := runCaddy(t, "", append(append([]string{"wechat"}, args...), "--address", nobody)...)
+		out.require(t, 1, nobody[strings.Index(nobody, ":"):])
+		if strings.Contains(out.stderr, "Usage:") {
+			t.Errorf("%s: the reason is buried in help", args)
+		}
+	}
+}

@@ -1,0 +1,240 @@
+// oracle_test.go: whatever is wrong with open data, the answer is the same and
+// the tries are few (C14, C15, H3, H6 of the threat list).
+
+package integration
+
+import (
+	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// crypt seals blocks as they are, padded well or badly, with alice's session key.
+func crypt(t *testing.T, gw *gateway, iv, blocks []byte) members {
+	t.Helper()
+	key, err := base64.StdEncoding.DecodeString(gw.sim.SessionKey(appA, alice))
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := bytes.Clone(blocks)
+	cipher.NewCBCEncrypter(block, iv).CryptBlocks(out, out)
+	return members{"encryptedData": base64.StdEncoding.EncodeToString(out), "iv": base64.StdEncoding.EncodeToString(iv)}
+}
+
+// padded is a text of whole blocks, with a padding of the test's making.
+func padded(text string, padding ...byte) []byte {
+	n := 16 - (len(text)+len(padding))%16
+	return append([]byte(text+strings.Repeat(" ", n%16)), padding...)
+}
+
+// bend changes a byte of a base64 text's bytes.
+func bend(m members, name string, at int, mask byte) members {
+	b, err := base64.StdEncoding.DecodeString(m[name].(string))
+	if err != nil {
+		panic("not base64")
+	}
+	b[(at+len(b))%len(b)] ^= mask
+	m[name] = base64.StdEncoding.EncodeToString(b)
+	return m
+}
+
+// spoiled are pieces of open data that must not open, each for its own reason.
+func spoiled(t *testing.T, gw *gateway) map[string]members {
+	now := time.Now()
+	iv := []byte("0123456789abcdef")
+	mark := func(appid string, when time.Time) string {
+		return fmt.Sprintf(`"watermark":{"timestamp":%d,"appid":%q}`, when.Unix(), appid)
+	}
+	good := func() members { return sealed(t, gw, alice, marked("x", now)) }
+	seal := func(text string) members { return sealed(t, gw, alice, text) }
+	with := func(m members, name, value string) members { m[name] = value; return m }
+	text := marked("x", now)
+	// C14: the text of the first block is the client's to edit, through the iv
+	forged := sealed(t, gw, alice, fmt.Sprintf(`{"openId":%q,%s}`, alice, mark(appA, now)))
+	for i := range 5 { // oAlic becomes oEve0
+		bend(forged, "iv", 11+i, alice[i]^eve[i])
+	}
+	return map[string]members{
+		"padding 0":               crypt(t, gw, iv, padded(text, 0)),
+		"padding 17":              crypt(t, gw, iv, padded(text, bytes.Repeat([]byte{17}, 17)...)),
+		"padding 255":             crypt(t, gw, iv, padded(text, 255)),
+		"padding not all alike":   crypt(t, gw, iv, padded(text, 3, 2, 3)),
+		"padding alone":           crypt(t, gw, iv, bytes.Repeat([]byte{16}, 16)),
+		"last byte bent":          bend(good(), "encryptedData", -1, 1),
+		"block before bent":       bend(good(), "encryptedData", -17, 1),
+		"first byte bent":         bend(good(), "encryptedData", 0, 1),
+		"iv bent":                 bend(good(), "iv", 0, 1),
+		"another iv":              with(good(), "iv", base64.StdEncoding.EncodeToString(iv)),
+		"iv of 8 bytes":           with(good(), "iv", "AAAAAAAAAAA="),
+		"iv of 15 bytes":          with(good(), "iv", "AAAAAAAAAAAAAAAAAAAA"),
+		"iv of 17 bytes":          with(good(), "iv", "AAAAAAAAAAAAAAAAAAAAAAA="),
+		"iv not base64":           with(good(), "iv", "!!!!!!!!!!!!!!!!!!!!!!=="),
+		"half a block":            with(good(), "encryptedData", "AAAAAAAAAAA="),
+		"a byte":                  with(good(), "encryptedData", "AA=="),
+		"a block and a byte":      with(good(), "encryptedData", base64.StdEncoding.EncodeToString(make([]byte, 17))),
+		"zeros":                   with(good(), "encryptedData", base64.StdEncoding.EncodeToString(make([]byte, 160))),
+		"not base64":              with(good(), "encryptedData", "*"),
+		"beyond 8 KiB":            seal(marked(strings.Repeat("x", 9000), now)),
+		"not JSON":                seal("hello"),
+		"not UTF-8":               seal("{\"x\":\"\xff\"," + mark(appA, now) + "}"),
+		"an array":                seal("[" + text + "]"),
+		"two documents":           seal(text + text),
+		"a member twice":          seal(`{"a":1,"a":2,` + mark(appA, now) + `}`),
+		"no watermark":            seal(`{"text":"x"}`),
+		"watermark a text":        seal(`{"watermark":"x"}`),
+		"watermark twice":         seal(`{` + mark(appB, now) + `,` + mark(appA, now) + `}`),
+		"watermark deeper":        seal(`{"x":{` + mark(appA, now) + `}}`),
+		"watermark without time":  seal(`{"watermark":{"appid":"` + appA + `"}}`),
+		"time a text":             seal(fmt.Sprintf(`{"watermark":{"timestamp":"%d","appid":%q}}`, now.Unix(), appA)),
+		"of another app":          seal(`{"text":"x",` + mark(appB, now) + `}`),
+		"app in capitals":         seal(`{"text":"x",` + mark(strings.ToUpper(appA), now) + `}`),
+		"too old":                 seal(marked("x", now.Add(-time.Hour))),
+		"of the future":           seal(marked("x", now.Add(time.Hour))),
+		"openId of eve":           seal(fmt.Sprintf(`{"openId":%q,%s}`, eve, mark(appA, now))),
+		"openId empty":            seal(fmt.Sprintf(`{"openId":"",%s}`, mark(appA, now))),
+		"openId a number":         seal(fmt.Sprintf(`{"openId":1,%s}`, mark(appA, now))),
+		"openId bent by the iv":   forged,
+		"unionId of another":      seal(fmt.Sprintf(`{"openId":%q,"unionId":"oSomebodyElse",%s}`, alice, mark(appA, now))),
+		"sealed with eve's key":   sealed(t, gw, eve, text),
+		"of eve, with eve's key":  sealed(t, gw, eve, fmt.Sprintf(`{"openId":%q,%s}`, eve, mark(appA, now))),
+		"encrypted twice, halved": with(good(), "encryptedData", good()["encryptedData"].(string)[24:]),
+	}
+}
+
+// A client that could tell a bad padding from bad JSON could decrypt, and by and
+// by encrypt, under a key it never sees. All causes give the same bytes, whatever
+// endpoint is asked; and each of them counts: after ten the right data is
+// refused as well, with the same bytes.
+func TestFailuresLookAlike(t *testing.T) {
+	gw := start(t, setup{Wechat: inMemory + "sessions_per_user 1000\n"}) // the session key stays the same
+	login(t, gw, eve)
+	login(t, gw, alice)
+	var want reply
+	same := func(what string, got reply) {
+		t.Helper()
+		got.Header.Del("Date")
+		if want.Body == "" {
+			requireProblem(t, got, 400, "invalid_data")
+			want = got
+		}
+		if got.Status != want.Status || got.Body != want.Body || fmt.Sprint(got.Header) != fmt.Sprint(want.Header) {
+			t.Errorf("%s: %d %v %s; want %d %v %s", what, got.Status, got.Header, got.Body, want.Status, want.Header, want.Body)
+		}
+	}
+	kinds := spoiled(t, gw)
+	for name, body := range kinds {
+		t.Run(name, func(t *testing.T) {
+			token := login(t, gw, alice)
+			endpoints := []string{"opendata", "userinfo", "phone"}
+			for i := range 9 {
+				same(name, gw.h1.do(t, post("/wechat/"+endpoints[i%3], token, body)))
+			}
+			// nine failures are none too many: a success, and the count begins anew
+			requireStatus(t, gw.h1.do(t, post("/wechat/opendata", token, sealed(t, gw, alice, marked("good", time.Now())))), 200)
+			for i := range 10 {
+				same(name, gw.h1.do(t, post("/wechat/"+endpoints[i%3], token, body)))
+			}
+			same("right data after ten times "+name, gw.h1.do(t, post("/wechat/opendata", token, sealed(t, gw, alice, marked("good", time.Now())))))
+			if !alive(t, gw, token) {
+				t.Error("the session ended")
+			}
+		})
+	}
+	// a piece that was accepted is a failure the second time
+	token := login(t, gw, alice)
+	good := sealed(t, gw, alice, marked("good", time.Now()))
+	requireStatus(t, gw.h1.do(t, post("/wechat/opendata", token, good)), 200)
+	for range 10 {
+		same("a replay", gw.h1.do(t, post("/wechat/opendata", token, good)))
+	}
+	same("right data after ten replays", gw.h1.do(t, post("/wechat/opendata", token, sealed(t, gw, alice, marked("good", time.Now())))))
+	// in another session of the user, it is news
+	requireStatus(t, gw.h1.do(t, post("/wechat/opendata", login(t, gw, alice), good)), 200)
+	if len(kinds) < 40 {
+		t.Errorf("only %d kinds of failure", len(kinds))
+	}
+}
+
+// A session that is out of tries stays so over every endpoint, reload and time;
+// the other sessions of the user go on, and a new login has tries again.
+func TestOutOfTries(t *testing.T) {
+	gw := start(t, setup{Wechat: inMemory})
+	token, other := login(t, gw, alice), login(t, gw, alice)
+	good := func() members { return sealed(t, gw, alice, marked("good", time.Now())) }
+	bad := members{"encryptedData": "AAAAAAAAAAAAAAAAAAAAAA==", "iv": "AAAAAAAAAAAAAAAAAAAAAA=="}
+	for range 10 {
+		requireProblem(t, gw.h1.do(t, post("/wechat/opendata", token, bad)), 400, "invalid_data")
+	}
+	refused := func() {
+		t.Helper()
+		info := infoOf(t, gw, alice)
+		requireProblem(t, gw.h1.do(t, post("/wechat/opendata", token, good())), 400, "invalid_data")
+		requireProblem(t, gw.h1.do(t, post("/wechat/userinfo", token, info)), 400, "invalid_data")
+		requireProblem(t, gw.h1.do(t, post("/wechat/userinfo", token, members{"rawData": info.RawData, "signature": info.Signature})), 400, "invalid_data")
+		phone, err := gw.sim.Phone(appA, alice)
+		if err != nil {
+			t.Fatal(err)
+		}
+		requireProblem(t, gw.h1.do(t, post("/wechat/phone", token, members{"encryptedData": phone.EncryptedData, "iv": phone.IV})), 400, "invalid_data")
+	}
+	refused()
+	reload(t, gw, setup{Wechat: inMemory + "data_max_age 1h\n"})
+	refused()
+	requireStatus(t, gw.h1.do(t, call{Target: "/api", Token: token}), 200)
+	requireStatus(t, gw.h1.do(t, post("/wechat/opendata", other, good())), 200)
+
+	x := loginCall(gw, appA, alice)
+	x.Token = token
+	got := gw.h1.do(t, x)
+	requireStatus(t, got, 200)
+	requireStatus(t, gw.h1.do(t, post("/wechat/opendata", object(t, got)["token"].(string), good())), 200)
+}
+
+// A hundred tries at once must not have more than ten between them. What was
+// tried shows in the metrics: each try reads the user's keys, once.
+func TestParallelTries(t *testing.T) {
+	gw := startAdmin(t, setup{Wechat: inMemory, Admin: true})
+	token := login(t, gw, alice)
+	reads := func() int {
+		t.Helper()
+		n := 0
+		for line := range strings.Lines(gw.ask(t, "GET", "/metrics").Body) {
+			name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+			if strings.HasPrefix(name, "caddy_wechat_store_duration_seconds_count{") && strings.Contains(name, `op="value"`) {
+				m, err := strconv.Atoi(value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				n += m
+			}
+		}
+		return n
+	}
+	requireStatus(t, gw.h1.do(t, post("/wechat/opendata", token, sealed(t, gw, alice, marked("x", time.Now())))), 200)
+	before := reads()
+	if before == 0 {
+		t.Fatal("the metrics do not show a try")
+	}
+	var seen outcomes
+	parallel(100, func(i int) {
+		block := make([]byte, 16)
+		block[0] = byte(i)
+		seen.add(gw.clients()[i%4].try(post("/wechat/opendata", token, members{"encryptedData": base64.StdEncoding.EncodeToString(block), "iv": "AAAAAAAAAAAAAAAAAAAAAA=="})))
+	})
+	seen.require(t, map[string]int{strconv.Itoa(http.StatusBadRequest) + " invalid_data": 100})
+	if n := reads() - before; n != 10 {
+		t.Errorf("%d tries; want 10", n)
+	}
+	requireProblem(t, gw.h1.do(t, post("/wechat/opendata", token, sealed(t, gw, alice, marked("x", time.Now())))), 400, "invalid_data")
+}

@@ -1,0 +1,198 @@
+// websocket_end_test.go: an open WebSocket ends with its session, and only then
+// (C20, H7 of the threat list).
+
+package integration
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// socket is an open WebSocket through the gateway.
+type socket struct {
+	*websocket.Conn
+	ended chan time.Time // when it was closed by the other side
+	echo  chan string
+}
+
+// open opens a WebSocket with a token.
+func open(t *testing.T, gw *gateway, token string) *socket {
+	t.Helper()
+	conn, response, err := websocket.Dial(t.Context(), "ws://"+gw.HTTP+"/ws", &websocket.DialOptions{HTTPHeader: header("Authorization", "Bearer "+token)})
+	if err != nil {
+		t.Fatalf("opening a WebSocket: %v %v", response, err)
+	}
+	t.Cleanup(func() { conn.CloseNow() })
+	s := &socket{conn, make(chan time.Time, 1), make(chan string, 1)}
+	go func() {
+		for {
+			_, text, err := conn.Read(context.Background())
+			if err != nil {
+				s.ended <- time.Now()
+				return
+			}
+			s.echo <- string(text)
+		}
+	}()
+	s.requireOpen(t)
+	return s
+}
+
+// requireOpen fails unless a word comes back.
+func (s *socket) requireOpen(t *testing.T) {
+	t.Helper()
+	if err := s.Write(t.Context(), websocket.MessageText, []byte("hello")); err != nil {
+		t.Fatalf("a WebSocket that should be open: %v", err)
+	}
+	select {
+	case <-s.echo:
+	case <-s.ended:
+		t.Fatal("a WebSocket was closed that should be open")
+	case <-time.After(10 * time.Second):
+		t.Fatal("nothing comes back through a WebSocket")
+	}
+}
+
+// requireEnded fails unless it ends within a second of a moment.
+func (s *socket) requireEnded(t *testing.T, since time.Time) {
+	t.Helper()
+	select {
+	case at := <-s.ended:
+		if took := at.Sub(since); took > time.Second {
+			t.Errorf("the WebSocket was closed after %s; want a second at most", took)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the WebSocket is still open")
+	}
+}
+
+// A user is thrown out and talks on, for as long as he keeps the socket open. All
+// the ways in which a session ends close it; what happens to other sessions of
+// the user, to other users, and to the session while it lives, does not.
+func TestSocketEndsWithSession(t *testing.T) {
+	for name, test := range map[string]struct {
+		wechat string
+		end    func(t *testing.T, gw *gateway, token string)
+	}{
+		"logout": {"", func(t *testing.T, gw *gateway, token string) {
+			requireStatus(t, gw.h1.do(t, call{Method: "POST", Target: "/wechat/logout", Token: token}), 204)
+		}},
+		"new login": {"", func(t *testing.T, gw *gateway, token string) {
+			x := loginCall(gw, appA, alice)
+			x.Token = token
+			requireStatus(t, gw.h1.do(t, x), 200)
+		}},
+		"revoked": {"", func(t *testing.T, gw *gateway, token string) {
+			requireStatus(t, gw.ask(t, "DELETE", "/wechat/sessions/"+idOf(t, token)), 204)
+		}},
+		"pushed out": {"sessions_per_user 2\n", func(t *testing.T, gw *gateway, _ string) { login(t, gw, alice) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			gw := startAdmin(t, setup{Wechat: inMemory + test.wechat, Admin: true, Sim: freshKeys()})
+			token := login(t, gw, alice)
+			ends, second, stays := open(t, gw, token), open(t, gw, login(t, gw, alice)), open(t, gw, login(t, gw, eve))
+
+			// the session changes, and lives
+			requireStatus(t, gw.h1.do(t, post("/wechat/opendata", token, sealed(t, gw, alice, marked("x", time.Now())))), 200)
+			requireStatus(t, gw.h1.do(t, post("/wechat/userinfo", token, infoOf(t, gw, alice))), 200)
+			time.Sleep(700 * time.Millisecond) // longer than it takes to close one
+			ends.requireOpen(t)
+
+			since := time.Now()
+			test.end(t, gw, token)
+			ends.requireEnded(t, since)
+			second.requireOpen(t)
+			stays.requireOpen(t)
+		})
+	}
+	t.Run("user logged out everywhere", func(t *testing.T) {
+		gw := startAdmin(t, setup{Wechat: inMemory, Admin: true})
+		one, two, stays := open(t, gw, login(t, gw, alice)), open(t, gw, login(t, gw, alice)), open(t, gw, login(t, gw, eve))
+		since := time.Now()
+		got := gw.ask(t, "DELETE", "/wechat/users/"+appA+"/"+alice)
+		if strings.TrimSpace(got.Body) != `{"ended":2}` {
+			t.Errorf("%d %s", got.Status, got.Body)
+		}
+		one.requireEnded(t, since)
+		two.requireEnded(t, since)
+		stays.requireOpen(t)
+	})
+	t.Run("age", func(t *testing.T) {
+		gw := start(t, setup{Wechat: inMemory + "session_lifetime 2s\n"})
+		token := login(t, gw, alice)
+		expires := time.Unix(int64(sessionOf(t, gw, token)["expires_at"].(float64)), 0)
+		open(t, gw, token).requireEnded(t, expires)
+		if time.Now().Before(expires) {
+			t.Error("it was closed before its time")
+		}
+		requireAlive(t, gw, token, false)
+	})
+}
+
+// The same in HTTP/2, where a WebSocket is a stream of a connection that others
+// use, too (RFC 8441). Go's server offers it when the environment said so before
+// the process began: the test runs itself in another process.
+func TestSocketEndsInHTTP2(t *testing.T) {
+	const setting = "http2xconnect=1"
+	if !strings.Contains(os.Getenv("GODEBUG"), setting) {
+		countTest(t)
+		self, err := os.Executable()
+		if err != nil {
+			t.Fatal(err)
+		}
+		child := exec.CommandContext(t.Context(), self, "-test.run=^TestSocketEndsInHTTP2$", "-test.v", "-test.timeout=2m")
+		child.Env = append(os.Environ(), "GODEBUG="+setting)
+		if out, err := child.CombinedOutput(); err != nil || strings.Count(string(out), "--- PASS") != 3 {
+			t.Errorf("%v\n%s", err, out)
+		}
+		return
+	}
+	gw := start(t, setup{Wechat: inMemory})
+	for _, c := range []*client{gw.h2, gw.h2c} {
+		t.Run(c.Name, func(t *testing.T) {
+			token := login(t, gw, alice)
+			s := c.openStream(t).(*h2Stream)
+			err := s.headers(fields(":method", "CONNECT", ":protocol", "websocket", ":scheme", strings.Split(c.Base, ":")[0], ":authority", c.Addr,
+				":path", "/ws", "sec-websocket-version", "13", "authorization", "Bearer "+token), false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			head, _, end, err := s.next()
+			if err != nil || end || head[0].Value != "200" {
+				t.Fatalf("opening a WebSocket: %v %v", head, err)
+			}
+			since := time.Now()
+			requireStatus(t, gw.h1.do(t, call{Method: "POST", Target: "/wechat/logout", Token: token}), 204)
+			for err == nil && !end {
+				_, _, end, err = s.next()
+			}
+			if took := time.Since(since); took > time.Second {
+				t.Errorf("the WebSocket was closed after %s; want a second at most", took)
+			}
+		})
+	}
+}
+
+// With stream_close_delay, WebSockets outlive the configuration that opened them.
+// A logout under the next one ends them all the same.
+func TestSocketEndsAfterReload(t *testing.T) {
+	s := setup{Wechat: inMemory, Site: "wechat_auth\nreverse_proxy <UPSTREAM> {\n stream_close_delay 1m\n}"}
+	gw := start(t, s)
+	token, eves := login(t, gw, alice), login(t, gw, eve)
+	ends, stays := open(t, gw, token), open(t, gw, eves)
+	for _, timeout := range []string{"3s", "4s"} {
+		s.Wechat = inMemory + "api_timeout " + timeout + "\n"
+		reload(t, gw, s)
+	}
+	ends.requireOpen(t)
+	since := time.Now()
+	requireStatus(t, gw.h1.do(t, call{Method: "POST", Target: "/wechat/logout", Token: token}), 204)
+	ends.requireEnded(t, since)
+	stays.requireOpen(t)
+}
