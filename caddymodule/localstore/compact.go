@@ -1,0 +1,47 @@
+// compact.go: a file that is mostly free is written anew when it is opened.
+
+package localstore
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+
+	"go.etcd.io/bbolt"
+)
+
+// A file never shrinks while it is open; bbolt uses free pages again. When it is
+// opened with at least compactPages pages of which three quarters are free, what
+// it holds goes into a new file, which then takes its name.
+const compactPages = 16 << 10
+
+func (s state) compactable() bool { return s.pages >= compactPages && s.free >= s.pages/4*3 }
+
+// compact returns the new file, open, in place of the old one, which it closes.
+// At every moment one of them has the name, whole and locked: a crash leaves the
+// one or the other, and perhaps a piece of the new one that the next try removes.
+func compact(old *bbolt.DB, file string) (*bbolt.DB, error) {
+	name := file + ".compact"
+	if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	db, err := openBolt(name, false)
+	if err != nil {
+		return nil, err
+	}
+	db.NoSync = true
+	err = guard(func() error { return bbolt.Compact(db, old, 8<<20) })
+	if err == nil {
+		db.NoSync = false
+		err = db.Sync()
+	}
+	if err == nil {
+		err = os.Rename(name, file)
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close(), os.Remove(name))
+	}
+	syncDir(filepath.Dir(file))
+	old.Close() // frees the room; nobody finds the old one any more
+	return db, nil
+}

@@ -1,0 +1,126 @@
+// db.go: an open database, from Open to Close.
+
+package localstore
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
+)
+
+// DB is a session file and what is needed to use it: a store without Caddy. It
+// outlives configurations and knows none: no logger, no context.
+//
+// All writes go through one goroutine, which commits, then tells the cache, then
+// the callers. Reads see what was committed last and take no lock that a sync holds.
+type DB struct {
+	bolt   *bbolt.DB
+	cache  *cache
+	queue  chan *op
+	unsure bool // a commit has failed, its outcome is unknown; the writer's own
+
+	counts atomic.Pointer[counts] // as of the last commit; the writer stores them
+	bounds atomic.Pointer[bounds] // in force
+
+	tuneMu sync.Mutex
+	tunes  []*bounds // of all configurations that use the database, the newest last
+
+	wall    int64     // at the start, in nanoseconds
+	started time.Time // the same, of which the monotonic reading counts
+
+	closing        sync.Once
+	stop           chan struct{}
+	stopped, swept chan struct{} // the writer, the sweeper
+}
+
+// Open opens a session file, and makes it if there is none. One process at a
+// time may have a file open. Close it to release it.
+func Open(file string, l Limits) (*DB, error) {
+	d, err := open(file)
+	if err != nil {
+		return nil, err
+	}
+	b := l.bounds()
+	d.tune(&b)
+	return d, nil
+}
+
+func open(file string) (*DB, error) {
+	b, err := openFile(file)
+	if err != nil {
+		return nil, err
+	}
+	d := &DB{
+		bolt: b, cache: newCache(), queue: make(chan *op, queueLength), started: time.Now(),
+		stop: make(chan struct{}), stopped: make(chan struct{}), swept: make(chan struct{}),
+	}
+	d.wall = d.started.UnixNano()
+	none := Limits{}.bounds()
+	d.bounds.Store(&none)
+	d.counts.Store(new(counts))
+	if err := d.read(func(v view) error {
+		c, err := v.counts()
+		d.counts.Store(&c)
+		return err
+	}); err != nil {
+		return nil, errors.Join(explain(file, err), b.Close())
+	}
+	go d.writeAll()
+	go d.sweepEvery(sweepInterval)
+	return d, nil
+}
+
+// Close ends what is under way with an error and releases the file. What was
+// acknowledged is on disk.
+func (d *DB) Close() (err error) {
+	d.closing.Do(func() {
+		close(d.stop)
+		<-d.stopped
+		<-d.swept
+		err = d.bolt.Close()
+		d.cache.clear()
+	})
+	return err
+}
+
+// now is the time that expiries are held against: the later one of the wall
+// clock and of the wall clock at the start plus what has passed since. A clock
+// that is set back must not revive a session, and one that is set forward must
+// be believed, as the tokens' "exp" is checked against it too.
+func (d *DB) now() int64 {
+	now := time.Now()
+	return max(now.UnixNano(), d.wall+int64(now.Sub(d.started)))
+}
+
+// Sessions returns how many sessions are held. Those that expired within the
+// last seconds may be among them.
+func (d *DB) Sessions(context.Context) int { return int(d.counts.Load().of(kindSession).entries) }
+
+// tune puts bounds in force until they are dropped or newer ones come. They are
+// no part of the file's identity.
+func (d *DB) tune(b *bounds) {
+	d.tuneMu.Lock()
+	defer d.tuneMu.Unlock()
+	d.tunes = append(d.tunes, b)
+	d.bounds.Store(b)
+}
+
+// untune drops bounds; those of the newest configuration that is left apply, so
+// that a reload that failed leaves no trace.
+func (d *DB) untune(b *bounds) {
+	d.tuneMu.Lock()
+	defer d.tuneMu.Unlock()
+	d.tunes = slices.DeleteFunc(d.tunes, func(have *bounds) bool { return have == b })
+	if n := len(d.tunes); n > 0 {
+		d.bounds.Store(d.tunes[n-1])
+	}
+}
+
+var _ session.Store = (*DB)(nil)

@@ -1,0 +1,223 @@
+// file.go: opening the session file, and what is said when that fails.
+
+package localstore
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+)
+
+// lockWait is how long another user of the file may take to let go of it: the
+// last configuration of this process that is being cleaned up, say.
+const lockWait = time.Second
+
+var (
+	errLocked  = errors.New("another process has it open")
+	errForeign = errors.New("it is not a session file")
+	errMovedOn = errors.New("it was replaced while it was opened")
+)
+
+// explain says what is wrong with a file and what to do about it.
+func explain(file string, err error) error {
+	switch {
+	case errors.Is(err, errLocked):
+		return fmt.Errorf("session file %s: %w: one process a file; stop the other one, name another file, or share sessions with store redis", file, err)
+	case errors.Is(err, errForeign):
+		return fmt.Errorf("session file %s: %w; it is left as it is: name another file, or move it away", file, err)
+	case errors.Is(err, errDamaged):
+		return fmt.Errorf("session file %s: %w; it is left as it is: restore it, or move it away to start anew, then everybody logs in again", file, err)
+	}
+	return fmt.Errorf("session file %s: %w", file, err)
+}
+
+// resolve makes the directory of a file, and returns the one name of the file
+// under which this process knows it.
+func resolve(file string) (string, error) {
+	file, err := filepath.Abs(file)
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return "", err
+	}
+	if full, err := filepath.EvalSymlinks(file); err == nil {
+		return full, nil
+	}
+	dir, err := filepath.EvalSymlinks(filepath.Dir(file))
+	return filepath.Join(dir, filepath.Base(file)), err
+}
+
+// openFile opens a file that is sound, or a new one. It never writes to one that
+// is not ours.
+func openFile(file string) (*bbolt.DB, error) {
+	db, err := openChecked(file)
+	if errors.Is(err, errMovedOn) {
+		db, err = openChecked(file) // another process has compacted it, and ended
+	}
+	if err != nil {
+		return nil, explain(file, err)
+	}
+	return db, nil
+}
+
+func openChecked(file string) (*bbolt.DB, error) {
+	var st state
+	switch info, err := os.Stat(file); {
+	case errors.Is(err, os.ErrNotExist):
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, errForeign
+	case info.Size() > 0:
+		if st, err = inspect(file); err != nil {
+			return nil, err
+		}
+	}
+	db, err := openBolt(file, false)
+	if err != nil {
+		return nil, err
+	}
+	if st.compactable() {
+		// without success the file stays as it was, large and good
+		if small, err := compact(db, file); err == nil {
+			db = small
+		}
+	}
+	if err := prepare(db); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	syncDir(filepath.Dir(file))
+	return db, nil
+}
+
+// inspect checks a file that is not empty, without writing to it, under a lock
+// that keeps writers away.
+func inspect(file string) (st state, err error) {
+	db, err := openBolt(file, true)
+	if err != nil {
+		return st, err
+	}
+	defer db.Close()
+	f, err := os.Open(file)
+	if err != nil {
+		return st, err
+	}
+	defer f.Close()
+	// the structure first: bbolt would follow pages that form a ring for ever
+	st, err = checkFile(f, db.Info().PageSize)
+	if err != nil {
+		return st, err
+	}
+	return st, guard(func() error {
+		return db.View(func(tx *bbolt.Tx) error {
+			if st.buckets == 0 {
+				return nil // made, and never used
+			}
+			meta := tx.Bucket(buckets[kindMeta])
+			if meta == nil {
+				return errForeign
+			}
+			said, err := unseal(kindMeta, metaFormat, meta.Get(metaFormat))
+			if err != nil {
+				return errForeign
+			}
+			if string(said) != format {
+				return fmt.Errorf("%w of this version, but %q", errForeign, said)
+			}
+			for _, name := range buckets {
+				if tx.Bucket(name) == nil {
+					return errDamaged
+				}
+			}
+			return nil
+		})
+	})
+}
+
+// openBolt opens a file with bbolt and makes sure that it still has its name
+// once it is locked.
+func openBolt(file string, readOnly bool) (db *bbolt.DB, err error) {
+	var f *os.File
+	err = guard(func() error {
+		db, err = bbolt.Open(file, 0o600, &bbolt.Options{
+			ReadOnly: readOnly, Timeout: lockWait, NoStatistics: true,
+			FreelistType: bbolt.FreelistArrayType, // its cost per commit does not depend on how scattered free pages are
+			OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
+				f, err = os.OpenFile(name, flag, mode)
+				return f, err
+			},
+		})
+		return err
+	})
+	switch {
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return nil, errLocked
+	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrVersionMismatch):
+		return nil, errForeign
+	case errors.Is(err, bolterrors.ErrChecksum), err != nil && strings.Contains(err.Error(), "too small"):
+		return nil, errDamaged
+	case err != nil:
+		if u, ok := err.(unreadable); ok && f != nil {
+			return nil, errors.Join(u, f.Close()) // bbolt did not get so far; this gives back its lock
+		}
+		return nil, err
+	}
+	mine, err := f.Stat()
+	if err == nil {
+		var named os.FileInfo
+		if named, err = os.Stat(file); err != nil || !os.SameFile(mine, named) {
+			err = errMovedOn
+		} else if !readOnly && mine.Mode().Perm()&0o077 != 0 {
+			err = f.Chmod(0o600)
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// prepare makes the buckets of a new file.
+func prepare(db *bbolt.DB) error {
+	return guard(func() error {
+		if db.View(func(tx *bbolt.Tx) error {
+			if tx.Bucket(buckets[kindMeta]) == nil {
+				return errForeign
+			}
+			return nil
+		}) == nil {
+			return nil
+		}
+		return db.Update(func(tx *bbolt.Tx) error {
+			for _, name := range buckets {
+				if _, err := tx.CreateBucket(name); err != nil {
+					return err
+				}
+			}
+			id := make([]byte, 16)
+			rand.Read(id)
+			t := txn{view: view{tx}}
+			t.put(kindMeta, metaFormat, []byte(format))
+			t.put(kindMeta, metaID, id)
+			t.putCounts()
+			return t.err
+		})
+	})
+}
+
+// syncDir makes the name of a file durable. Where a directory cannot be synced,
+// it need not be.
+func syncDir(dir string) {
+	if f, err := os.Open(dir); err == nil {
+		f.Sync()
+		f.Close()
+	}
+}

@@ -1,0 +1,123 @@
+// store.go: the Caddy module, and what of it survives a reload.
+
+package localstore
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
+)
+
+func init() {
+	caddy.RegisterModule(new(Store))
+}
+
+// databases outlives configurations, by file: the old and the new one of a
+// reload use one open database, for a file can be opened once.
+var databases = caddy.NewUsagePool()
+
+// pooled closes its database when no configuration uses it any more.
+type pooled struct{ *DB }
+
+// Destruct implements caddy.Destructor.
+func (p pooled) Destruct() error { return p.Close() }
+
+// Store keeps sessions in an embedded database file, and those that are in use
+// in memory as well. A login or a logout that was acknowledged is on disk: it
+// survives a reload, a restart, kill -9 and a power cut. One process may use a
+// file at a time; for several nodes use the store `redis`.
+//
+// The file is bounded: a session takes a little more than one kilobyte of
+// it, and what has expired makes room for what is new. When the limit is reached, a login is
+// answered with 503 until a session ends or expires; users who are logged in
+// stay so, and may log in again where that replaces one of their own sessions.
+//
+// A file that is mostly free is written anew when it is opened. One that another
+// process has open, that is damaged, or that is no session file is refused with
+// an error at load and never overwritten: to start anew, move it away, and
+// everybody logs in again. While the disk is full, logins and logouts are
+// answered with 503 and sessions stay good; nothing needs to be done but to make room.
+type Store struct {
+	// The database file; placeholders are replaced. It is made if there is none,
+	// with its directory, readable for the gateway's user alone.
+	// Default: wechat/sessions.db in Caddy's data directory.
+	File string `json:"file,omitempty"`
+
+	// How many sessions may be live at the same time. As many marks of redeemed
+	// login codes may stand for their ten minutes, those of failed logins too,
+	// and the WeChat session keys of twice as many users are kept; both of them
+	// at least 100000. A reload may change it: sessions stay. Default: 1000000.
+	MaxSessions int `json:"max_sessions,omitempty"`
+
+	*DB `json:"-"`
+
+	name   string  // of the database in the pool; set once it was taken
+	bounds *bounds // what Cleanup must give back with it
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Store) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "wechat.stores.local",
+		New: func() caddy.Module { return new(Store) },
+	}
+}
+
+// Provision opens the database, or takes that of the configuration before.
+func (s *Store) Provision(caddy.Context) error {
+	if s.MaxSessions < 0 {
+		return fmt.Errorf("max_sessions is %d, it must be at least 1", s.MaxSessions)
+	}
+	file := filepath.Join(caddy.AppDataDir(), "wechat", "sessions.db")
+	if s.File != "" {
+		var err error
+		if file, err = caddy.NewReplacer().ReplaceOrErr(s.File, true, true); err != nil {
+			return fmt.Errorf("replacing placeholders in the name of the session file: %w", err)
+		}
+	}
+	name, err := resolve(file)
+	if err != nil {
+		return fmt.Errorf("making the directory of the session file: %w", err)
+	}
+	v, _, err := databases.LoadOrNew(name, func() (caddy.Destructor, error) {
+		d, err := open(name)
+		return pooled{d}, err
+	})
+	if err != nil {
+		return fmt.Errorf("opening the session store: %w", err)
+	}
+	b := Limits{Sessions: s.MaxSessions}.bounds()
+	s.DB, s.name, s.bounds = v.(pooled).DB, name, &b
+	s.tune(s.bounds)
+	return nil
+}
+
+// Cleanup gives back what Provision took; Caddy also calls it when Provision
+// failed. With the last configuration the database is closed, and requests that
+// are still under way get an error.
+func (s *Store) Cleanup() error {
+	if s.name == "" {
+		return nil
+	}
+	s.untune(s.bounds)
+	name := s.name
+	s.name = ""
+	if _, err := databases.Delete(name); err != nil {
+		return errors.Join(errors.New("closing the session store"), err)
+	}
+	return nil
+}
+
+var (
+	_ caddy.Module          = (*Store)(nil)
+	_ caddy.Provisioner     = (*Store)(nil)
+	_ caddy.CleanerUpper    = (*Store)(nil)
+	_ caddyfile.Unmarshaler = (*Store)(nil)
+	_ session.Store         = (*Store)(nil)
+	_ caddy.Destructor      = pooled{}
+)

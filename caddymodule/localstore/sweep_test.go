@@ -1,0 +1,170 @@
+// sweep_test.go: what expired gives its room back, in the file and on the disk.
+
+package localstore
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// free tells how many pages a closed file has, and how many of them are free.
+func free(t *testing.T, file string) state {
+	t.Helper()
+	st, err := inspect(file)
+	if err != nil {
+		t.Fatalf("inspect = %v, want nil", err)
+	}
+	return st
+}
+
+func TestExpiredLeavesTheFile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := fresh(t, Limits{})
+		d.bolt.NoSync = true
+		file, until := d.bolt.Path(), time.Now().Add(time.Minute)
+		for i := range 1000 {
+			r := testRecord(fmt.Sprint("s", i), fmt.Sprint("u", i%300))
+			r.ExpiresAt, r.Value = until, make([]byte, 200)
+			if err := d.Create(ctx, r, 0); err != nil {
+				t.Fatal(err)
+			}
+			d.Mark(ctx, r.Key, until)
+			d.UpdateValue(ctx, r.Key, until, func([]byte) ([]byte, error) { return []byte("v"), nil })
+		}
+		mustCreate(t, d, "stays", "u1")
+		time.Sleep(time.Minute + 2*sweepInterval)
+		synctest.Wait()
+		d.read(func(v view) error {
+			for k := range buckets {
+				if n, most := v.bucket(k).Stats().KeyN, map[kind]int{kindSession: 1, kindUser: 1, kindDue: 1, kindMeta: 3}[k]; n != most {
+					t.Errorf("bucket %c has %d entries, want %d", k, n, most)
+				}
+			}
+			return nil
+		})
+		sound(t, d)
+		if n := d.Sessions(ctx); n != 1 {
+			t.Errorf("%d sessions, want 1", n)
+		}
+		held := 0
+		for i := range d.cache.shards {
+			held += len(d.cache.shards[i].ring)
+		}
+		if held != 1 {
+			t.Errorf("%d sessions are cached, want 1", held)
+		}
+		d.Close()
+		if st := free(t, file); st.free < st.pages*9/10 {
+			t.Errorf("%d of %d pages are free, want nine tenths", st.free, st.pages)
+		}
+	})
+}
+
+// Users come and go for ever: the file must not.
+func TestFileDoesNotGrowWithoutBound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := fresh(t, Limits{})
+		d.bolt.NoSync = true
+		var sizes []int64
+		for round := range 8 {
+			for i := range 300 {
+				r := testRecord(fmt.Sprint(round, "-", i), fmt.Sprint(round, "u", i))
+				r.ExpiresAt, r.Value = time.Now().Add(time.Minute), make([]byte, 1000)
+				if err := d.Create(ctx, r, 3); err != nil {
+					t.Fatal(err)
+				}
+			}
+			time.Sleep(time.Minute + 2*sweepInterval)
+			synctest.Wait()
+			var size int64
+			d.bolt.View(func(tx *bbolt.Tx) error { size = tx.Size(); return nil })
+			sizes = append(sizes, size)
+		}
+		if last := sizes[len(sizes)-1]; last > sizes[1]*3/2 {
+			t.Errorf("pages in use: %v bytes, want no growth", sizes)
+		}
+	})
+}
+
+func TestCompactionKeepsAllAndTheLock(t *testing.T) {
+	file, keys := prepared(t, 5000, time.Now().Add(time.Hour))
+	d := opened(t, file)
+	d.bolt.NoSync = true
+	for _, key := range keys[100:] {
+		if err := d.Delete(ctx, key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.Close()
+	before, _ := os.Stat(file)
+	if err := os.WriteFile(file+".compact", []byte("a piece of an earlier try"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	old, err := openBolt(file, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	small, err := compact(old, file)
+	if err != nil {
+		t.Fatalf("compact = %v, want nil", err)
+	}
+	if _, err := Open(file, Limits{}); !errors.Is(err, errLocked) {
+		t.Errorf("Open after the new file took the name = %v, want errLocked", err)
+	}
+	if small.NoSync {
+		t.Error("the new file is written without syncs")
+	}
+	small.Close()
+	after, _ := os.Stat(file)
+	if after.Size() > before.Size()/2 {
+		t.Errorf("the file has %d bytes, %d before, want less than half", after.Size(), before.Size())
+	}
+	if _, err := os.Stat(file + ".compact"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the new file's first name: %v, want none", err)
+	}
+	d = opened(t, file)
+	for _, key := range keys[:100] {
+		if _, _, err := d.Get(ctx, key); err != nil {
+			t.Errorf("Get = %v, want the session", err)
+		}
+	}
+	sound(t, d)
+	mustCreate(t, d, "new", "u")
+
+	for st, want := range map[state]bool{
+		{pages: compactPages - 1, free: compactPages - 1}: false,
+		{pages: compactPages, free: compactPages/4*3 - 1}: false,
+		{pages: compactPages, free: compactPages / 4 * 3}: true,
+		{pages: 100 * compactPages, free: compactPages}:   false,
+	} {
+		if got := st.compactable(); got != want {
+			t.Errorf("%+v is compactable: %v, want %v", st, got, want)
+		}
+	}
+}
+
+// A compaction that finds no room leaves the file as it was.
+func TestFailedCompactionIsNoFailure(t *testing.T) {
+	file, keys := prepared(t, 100, time.Now().Add(time.Hour))
+	if err := os.MkdirAll(filepath.Join(file+".compact", "in the way"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	old, err := openBolt(file, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := compact(old, file); err == nil {
+		t.Error("compact = nil, want an error")
+	}
+	old.Close()
+	if _, _, err := opened(t, file).Get(ctx, keys[0]); err != nil {
+		t.Errorf("Get = %v, want the session", err)
+	}
+}
