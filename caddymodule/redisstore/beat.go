@@ -1,0 +1,90 @@
+// beat.go: what a server must answer to be trusted.
+
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// beat asks the server for a sign of life, and when it comes (back) up who it is.
+func (n *node) beat() error {
+	sent := n.link.now()
+	if n.failure.Load() != nil {
+		if err := n.identify(); err != nil {
+			return err
+		}
+	}
+	if n.link.d.mode == ModeSingle {
+		if err := n.reads.Do(context.Background(), command(n.reads, "PING")).Error(); err != nil {
+			return connectError(n.addr, err)
+		}
+	} else if err := n.role(); err != nil {
+		return err
+	}
+	n.prove(sent)
+	return nil
+}
+
+// identify refuses a server that is not what the configuration says.
+func (n *node) identify() error {
+	hello, err := n.reads.Do(context.Background(), command(n.reads, "HELLO")).AsMap()
+	if err != nil {
+		return connectError(n.addr, err)
+	}
+	text := func(name string) string {
+		m := hello[name]
+		s, _ := m.ToString()
+		return s
+	}
+	mode, role := text("mode"), text("role")
+	switch want := n.link.d.mode; {
+	case mode == "sentinel":
+		return configError{fmt.Errorf("redis %s is a Sentinel: it needs  mode sentinel", n.addr)}
+	case mode == "cluster" && want != ModeCluster:
+		return configError{fmt.Errorf("redis %s belongs to a cluster: it needs  mode cluster", n.addr)}
+	case mode != "cluster" && want == ModeCluster:
+		return configError{fmt.Errorf("redis %s belongs to no cluster", n.addr)}
+	case role != "master" && want == ModeSingle:
+		return configError{fmt.Errorf("redis %s is a replica: the store needs its primary", n.addr)}
+	}
+	return nil
+}
+
+var errNotPrimary = errors.New("is no primary any more")
+
+// role demands that the server is a primary, and counts its replicas.
+func (n *node) role() error {
+	role, err := n.reads.Do(context.Background(), command(n.reads, "ROLE")).ToArray()
+	if err != nil {
+		return connectError(n.addr, err)
+	}
+	if len(role) < 3 {
+		return fmt.Errorf("redis %s: %w", n.addr, errNotPrimary)
+	}
+	if who, _ := role[0].ToString(); who != "master" {
+		return fmt.Errorf("redis %s: %w", n.addr, errNotPrimary)
+	}
+	replicas, _ := role[2].ToArray()
+	if len(replicas) > 0 {
+		n.followed.Store(int64(n.link.now()))
+	}
+	if n.replicas.Swap(int32(len(replicas))) > int32(len(replicas)) {
+		n.link.poke() // perhaps it was promoted
+	}
+	return nil
+}
+
+// demanded is how many replicas must confirm a write where nobody said how many:
+// one, but none of a server that has had none for so long that it is on its own.
+// An old primary loses its replicas first and learns later that it is one no
+// more; what it accepts meanwhile is lost.
+func (n *node) demanded() int {
+	last := time.Duration(n.followed.Load())
+	if last == 0 || n.link.now()-last > loneAfter {
+		return 0
+	}
+	return 1
+}

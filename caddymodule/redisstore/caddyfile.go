@@ -1,0 +1,111 @@
+// caddyfile.go: the syntax of "store redis".
+
+package redisstore
+
+import (
+	"strconv"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+)
+
+// UnmarshalCaddyfile sets up the store from Caddyfile tokens. Syntax:
+//
+//	store redis <url>... [{
+//		mode single|cluster|sentinel
+//		master <name>
+//		prefix <text>
+//		tls_ca <file>
+//		tls_cert <file> <key_file>
+//		tls_server_name <name>
+//		sentinel_auth [<user>] <password>
+//		wait_replicas <n> [<timeout>]
+//	}]
+//
+// Without a block, the one URL is a single server. Nothing is quoted from a line
+// that may hold a password.
+func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // the store's name
+	if s.URLs = d.RemainingArgs(); len(s.URLs) == 0 {
+		return d.Err("store redis needs an address: store redis redis://<host>")
+	}
+	seen := make(map[string]bool)
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		option := d.Val()
+		if seen[option] {
+			return d.Errf("%s is given twice", option)
+		}
+		seen[option] = true
+		var err error
+		switch option {
+		case "mode":
+			err = texts(d, &s.Mode)
+			if err == nil && s.Mode != ModeSingle && s.Mode != ModeCluster && s.Mode != ModeSentinel {
+				err = d.Errf("mode must be single, cluster or sentinel, not %q", s.Mode)
+			}
+		case "master":
+			err = texts(d, &s.Master)
+		case "prefix":
+			err = texts(d, &s.Prefix)
+		case "tls_ca":
+			err = texts(d, &s.TLSCA)
+		case "tls_cert":
+			err = texts(d, &s.TLSCert, &s.TLSKey)
+		case "tls_server_name":
+			err = texts(d, &s.TLSServerName)
+		case "sentinel_auth":
+			if d.CountRemainingArgs() == 2 {
+				err = texts(d, &s.SentinelUser, &s.SentinelPassword)
+			} else {
+				err = texts(d, &s.SentinelPassword)
+			}
+		case "wait_replicas":
+			err = s.unmarshalWait(d)
+		default:
+			return d.Errf("unknown option %q of store redis", option)
+		}
+		if err != nil {
+			return err
+		}
+		if d.NextBlock(d.Nesting()) {
+			return d.Errf("unexpected block behind %s", option)
+		}
+	}
+	return nil
+}
+
+// texts reads exactly as many arguments as there are places for them.
+func texts(d *caddyfile.Dispenser, to ...*string) error {
+	option := d.Val()
+	args := d.RemainingArgs()
+	if len(args) != len(to) {
+		return d.Errf("%s needs %d argument(s), found %d", option, len(to), len(args))
+	}
+	for i, arg := range args {
+		if arg == "" {
+			return d.Errf("%s is empty", option)
+		}
+		*to[i] = arg
+	}
+	return nil
+}
+
+func (s *Store) unmarshalWait(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) != 1 && len(args) != 2 {
+		return d.Err("wait_replicas needs a number: wait_replicas <n> [<timeout>]")
+	}
+	n, err := strconv.Atoi(args[0])
+	if err != nil || n < 0 || n > 100 {
+		return d.Errf("wait_replicas must be a number from 0 to 100, not %q", args[0])
+	}
+	s.WaitReplicas = &n
+	if len(args) == 2 {
+		timeout, err := caddy.ParseDuration(args[1])
+		if err != nil || timeout <= 0 || timeout > maxWait {
+			return d.Errf("the timeout of wait_replicas must be a duration of at most %v, not %q", maxWait, args[1])
+		}
+		s.WaitTimeout = caddy.Duration(timeout)
+	}
+	return nil
+}

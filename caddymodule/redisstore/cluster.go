@@ -1,0 +1,152 @@
+// cluster.go: which server of a cluster has which slot.
+
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/redis/rueidis"
+)
+
+const slotCount = 16384
+
+// lookCluster asks for the map of the cluster and follows it. Servers that stay
+// keep their connections; leases on a server whose slots changed end.
+func (l *link) lookCluster(ctx context.Context) {
+	old := l.top.Load()
+	addrs := l.d.addrs
+	if old != nil {
+		addrs = nil
+		for addr, n := range old.nodes {
+			if n.down() == nil {
+				addrs = append(addrs, addr)
+			}
+		}
+		if len(addrs) == 0 {
+			for addr := range old.nodes {
+				addrs = append(addrs, addr)
+			}
+			addrs = append(addrs, l.d.addrs...)
+			slices.Sort(addrs)
+			addrs = slices.Compact(addrs)
+		}
+	}
+	view, err := l.vote(ctx, addrs, []string{"CLUSTER", "SLOTS"}, mapIn)
+	if err == nil && view == "" {
+		err = errors.New("the cluster has no slots yet")
+	}
+	if err != nil {
+		l.blame(err)
+		return
+	}
+	l.follow(old, view)
+}
+
+// follow puts a map of the cluster in force.
+func (l *link) follow(old *topology, view string) {
+	t := &topology{nodes: make(map[string]*node), slots: make([]*node, slotCount)}
+	for _, part := range strings.Fields(view) {
+		var from, to int
+		var addr string
+		if _, err := fmt.Sscanf(part, "%d-%d=%s", &from, &to, &addr); err != nil {
+			continue
+		}
+		n := t.nodes[addr]
+		if n == nil && old != nil {
+			n = old.nodes[addr]
+		}
+		if n == nil {
+			n = newNode(l, addr)
+		}
+		t.nodes[addr] = n
+		for slot := max(from, 0); slot <= min(to, slotCount-1); slot++ {
+			t.slots[slot] = n
+		}
+	}
+	l.top.Store(t)
+	if old == nil {
+		return
+	}
+	changed := make(map[*node]bool)
+	for slot, n := range old.slots {
+		if n != nil && n != t.slots[slot] {
+			changed[n] = true
+		}
+	}
+	for n := range changed {
+		l.leases.endNode(n)
+	}
+	kept := slices.Clone(l.d.addrs)
+	for addr, n := range old.nodes {
+		if t.nodes[addr] == nil {
+			l.retire(n)
+		}
+	}
+	for addr := range t.nodes {
+		kept = append(kept, addr)
+	}
+	if len(changed) > 0 {
+		l.sides.keep(kept...)
+	}
+}
+
+// mapIn writes an answer to CLUSTER SLOTS as text that can be compared:
+// "0-5460=127.0.0.1:7000 5461-…", primaries only.
+func mapIn(asked string, m rueidis.RedisMessage) (string, error) {
+	ranges, err := m.ToArray()
+	if err != nil {
+		return "", errors.New("a map of the cluster cannot be read")
+	}
+	host, _, _ := net.SplitHostPort(asked)
+	var parts []string
+	for _, r := range ranges {
+		fields, err := r.ToArray()
+		if err != nil || len(fields) < 3 {
+			continue
+		}
+		from, err1 := fields[0].AsInt64()
+		to, err2 := fields[1].AsInt64()
+		primary, err3 := fields[2].ToArray()
+		if errors.Join(err1, err2, err3) != nil || len(primary) < 2 {
+			continue
+		}
+		name, _ := primary[0].ToString()
+		port, err := primary[1].AsInt64()
+		if err != nil || name == "?" {
+			continue
+		}
+		if name == "" { // the one that was asked does not know its own name
+			name = host
+		}
+		parts = append(parts, fmt.Sprintf("%05d-%05d=%s", from, to, net.JoinHostPort(name, strconv.FormatInt(port, 10))))
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, " "), nil
+}
+
+// slotOf is the slot of a key: CRC16 of its hash tag, or of all of it.
+func slotOf(key string) int {
+	if open := strings.IndexByte(key, '{'); open >= 0 {
+		if end := strings.IndexByte(key[open+1:], '}'); end > 0 {
+			key = key[open+1 : open+1+end]
+		}
+	}
+	var crc uint16
+	for i := range len(key) {
+		crc ^= uint16(key[i]) << 8
+		for range 8 {
+			if crc&0x8000 != 0 {
+				crc = crc<<1 ^ 0x1021
+			} else {
+				crc <<= 1
+			}
+		}
+	}
+	return int(crc) % slotCount
+}

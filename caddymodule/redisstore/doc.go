@@ -1,0 +1,77 @@
+// Package redisstore keeps sessions in Redis, for any number of gateways: the
+// Caddy module "wechat.stores.redis", and New for programs without Caddy. It
+// speaks to one server, to what Sentinel calls the primary, or to a Cluster.
+//
+// It promises what session.Store promises: a login is good on every node at
+// once, a logout ends the leases of every node within a second (in practice
+// within milliseconds), a code is marked once. Every call ends after 1.5 s. A
+// server that is slow, down, full or failing over makes calls fail, never hang,
+// and never invents a session; when it is back, calls succeed again by themselves.
+//
+// # Redis
+//
+// Redis 6.2 or newer, or Valkey. These commands are used and no others; KEYS,
+// SCAN and scripts are not among them:
+//
+//	HELLO AUTH SELECT PING CLIENT TRACKING
+//	GET SET DEL HGETALL HEXISTS HSET HDEL PEXPIREAT
+//	WATCH UNWATCH MULTI EXEC
+//	WAIT           with wait_replicas; by default with Sentinel and Cluster
+//	ROLE           with Sentinel and Cluster
+//	CLUSTER SLOTS  with Cluster
+//	SENTINEL GET-MASTER-ADDR-BY-NAME, on the Sentinels
+//
+// A user for the gateway:
+//
+//	ACL SETUSER gateway on >password resetkeys ~wechat:* resetchannels -@all
+//	  +hello +auth +select +ping +client|tracking
+//	  +get +set +del +hgetall +hexists +hset +hdel +pexpireat
+//	  +watch +unwatch +multi +exec +wait +role +cluster|slots
+//
+// and on Sentinels that have users:
+//
+//	ACL SETUSER gateway on >password resetchannels -@all
+//	  +hello +auth +ping +sentinel|get-master-addr-by-name
+//
+// # What survives what
+//
+// Losing data, by eviction, FLUSHALL, a restart without persistence or a
+// failover, logs people out. Three things can bring an ended session back; the
+// operator decides about them:
+//
+//   - Persistence. A server that restarts from an old snapshot has the sessions
+//     of that time. Use "appendonly yes" with "appendfsync always" (with
+//     "everysec" the last second is at stake), or none at all (save "").
+//   - Failover. Replication is asynchronous. With wait_replicas, a write is
+//     acknowledged only after so many replicas have it, else it fails. With
+//     Sentinel and Cluster it waits for one by default, until the primary has had
+//     none for 15 s: losing the only replica means 15 s of 503 for logins and
+//     logouts (not for requests of those who are logged in). That survives the
+//     loss of the primary when a replica that confirmed is promoted: always with
+//     one replica, and else as far as the promotion prefers the replica with the
+//     most data, which both do among those they can reach.
+//   - A partition that leaves a gateway alone with an old primary. The gateway
+//     reads from it until it reaches a Sentinel again, or the primary notices; it
+//     cannot write there. Without a partition, a gateway follows a switch within
+//     half a second. A Cluster's primary stops after cluster-node-timeout.
+//
+// Set maxmemory, and maxmemory-policy noeviction: a full server then refuses
+// logins with 503 and keeps who is logged in and which codes are spent. A policy
+// that evicts logs people out, and forgets spent codes (WeChat refuses those
+// itself). A session takes about 0.8 KB of Redis memory beside its value.
+// Clocks of gateways and servers are to agree within a few seconds: expiries are
+// points in time.
+//
+// Reading order: store.go and caddyfile.go (the module), client.go (New and the
+// bounds of a call), keys.go (what is kept), create.go, sessions.go, users.go and
+// values.go (the calls), leases.go; then how servers are reached: link.go,
+// sentinel.go, cluster.go, node.go, beat.go, exchange.go, tx.go.
+//
+// The client library is rueidis: RESP3 with invalidation pushes on the connection
+// that read (which makes leases possible), pipelining without a pool of
+// connections for reads, and no retry of a write. Of it only the single-server
+// client is used: which server to ask, and when to stop trusting one, is decided
+// here, because a lease depends on it.
+//
+// The package never reads from a replica, and retries no write whose answer was lost.
+package redisstore

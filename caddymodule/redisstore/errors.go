@@ -1,0 +1,112 @@
+// errors.go: what Redis and the network can say, and what follows from it.
+
+package redisstore
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/redis/rueidis"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
+)
+
+var (
+	errSlow       = fmt.Errorf("redis did not answer within %v", callLimit)
+	errSilent     = errors.New("does not answer")
+	errConnecting = errors.New("is not connected yet")
+	errRetired    = errors.New("redis: the connection is closed")
+
+	// errAborted says that a transaction met another writer: nothing was
+	// written, and it may be tried again.
+	errAborted = errors.New("redis: another writer was faster")
+
+	errUnconfirmed = errors.New("redis: not enough replicas confirmed a write in time")
+)
+
+// configError is a failure that no waiting mends: wrong address, password, mode.
+type configError struct{ error }
+
+func (e configError) Unwrap() error { return e.error }
+
+func isConfigError(err error) bool {
+	var c configError
+	return errors.As(err, &c)
+}
+
+// movedError says that the server is not, or not now, the one to ask: nothing
+// was done.
+type movedError struct{ error }
+
+func (e movedError) Unwrap() error { return e.error }
+
+// lostError is a connection that failed before the answer came. The command may
+// or may not have been carried out.
+type lostError struct{ error }
+
+func (e lostError) Unwrap() error { return e.error }
+
+// serverError gives an answer "-…" its meaning. Server texts name commands,
+// users and keys (which are hashes), never a password.
+func serverError(addr string, err error) error {
+	var re *rueidis.RedisError
+	if !errors.As(err, &re) {
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = errSilent // a limit of ours; the caller's context is another matter
+		}
+		return lostError{fmt.Errorf("redis %s: %w", addr, err)}
+	}
+	text := strings.TrimPrefix(re.Error(), "EXECABORT Transaction discarded because of: ")
+	word, _, _ := strings.Cut(text, " ")
+	err = fmt.Errorf("redis %s: %s", addr, text)
+	switch word {
+	case "OOM":
+		return fmt.Errorf("redis %s has reached its maxmemory: %w", addr, session.ErrFull)
+	case "MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "READONLY":
+		return movedError{err}
+	}
+	if badConfig(word, text) {
+		return configError{err}
+	}
+	return err
+}
+
+// badConfig tells what only another configuration, of the gateway or of Redis,
+// will mend.
+func badConfig(word, text string) bool {
+	switch word {
+	case "WRONGPASS", "NOAUTH", "NOPERM":
+		return true
+	}
+	lower := strings.ToLower(text)
+	return strings.Contains(lower, "db index is out of range") ||
+		strings.Contains(lower, "select is not allowed") ||
+		strings.Contains(lower, "unknown command") ||
+		strings.Contains(lower, "cluster support disabled") ||
+		strings.Contains(lower, "without any password configured")
+}
+
+// connectError says why a server could not be reached. A certificate that does
+// not verify is a matter of configuration, a refused connection is not.
+func connectError(addr string, err error) error {
+	var (
+		verify  *tls.CertificateVerificationError
+		unknown x509.UnknownAuthorityError
+		host    x509.HostnameError
+		record  tls.RecordHeaderError
+	)
+	switch {
+	case errors.As(err, &verify), errors.As(err, &unknown), errors.As(err, &host),
+		strings.Contains(err.Error(), "remote error: tls:"):
+		return configError{fmt.Errorf("redis %s: TLS: %w", addr, err)}
+	case errors.As(err, &record):
+		return configError{fmt.Errorf("redis %s does not speak TLS: use redis://, or its TLS port", addr)}
+	case errors.Is(err, rueidis.ErrNoCache):
+		return configError{fmt.Errorf("redis %s refuses CLIENT TRACKING: it must be Redis 6.2 or newer, and its user may need +client|tracking", addr)}
+	}
+	return serverError(addr, err)
+}

@@ -1,0 +1,120 @@
+// exchange.go: asking a server on its shared connection, without letting one
+// caller's end disturb the others.
+
+package redisstore
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// command builds any command; arguments are binary safe.
+func command(c rueidis.CoreClient, args ...string) rueidis.Completed {
+	return c.B().Arbitrary(args...).Build()
+}
+
+// dial opens a connection. The kernel's keep-alives replace those that rueidis
+// ties to its own PINGs.
+func (d *deployment) dial(ctx context.Context, addr string, dialer *net.Dialer, config *tls.Config) (net.Conn, error) {
+	own := net.Dialer{Timeout: dialer.Timeout, KeepAliveConfig: net.KeepAliveConfig{
+		Enable: true, Idle: keepAlive, Interval: keepAlive, Count: 3,
+	}}
+	if config != nil {
+		secure := tls.Dialer{NetDialer: &own, Config: config}
+		return secure.DialContext(ctx, "tcp", addr)
+	}
+	return own.DialContext(ctx, "tcp", addr)
+}
+
+// await runs f to its end, but waits for it only until ctx is done; then late
+// gets its result. A caller that leaves must not take a connection along.
+func await[T any](ctx context.Context, f func() T, late func(T)) (T, error) {
+	ch := make(chan T)
+	go func() {
+		result := f()
+		select {
+		case ch <- result:
+		case <-ctx.Done():
+			late(result)
+		}
+	}()
+	select {
+	case result := <-ch:
+		return result, nil
+	case <-ctx.Done():
+		var zero T
+		return zero, ctx.Err()
+	}
+}
+
+const keepAlive = 15 * time.Second
+
+// take takes a slot, unless ctx ends or the server is not to be asked.
+func (n *node) take(ctx context.Context, slots chan struct{}) error {
+	if err := n.down(); err != nil {
+		return err
+	}
+	select {
+	case slots <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if err := n.down(); err != nil { // it may have been closed meanwhile
+		<-slots
+		return err
+	}
+	return nil
+}
+
+// read sends reading commands together and returns their answers; what is absent
+// is a nil message. Keys that are read are tracked from then on.
+func (n *node) read(ctx context.Context, cmds ...[]string) ([]rueidis.RedisMessage, error) {
+	if err := n.take(ctx, n.readSlots); err != nil {
+		return nil, err
+	}
+	sent := n.link.now()
+	results, err := await(ctx, func() []rueidis.RedisResult {
+		// without a deadline: rueidis ends it when the connection is dead, and a
+		// slot is free only when the answer is in
+		defer func() { <-n.readSlots }()
+		built := make([]rueidis.Completed, len(cmds))
+		for i, c := range cmds {
+			built[i] = command(n.reads, c...)
+		}
+		return n.reads.DoMulti(context.Background(), built...)
+	}, func([]rueidis.RedisResult) {})
+	if err != nil {
+		return nil, err
+	}
+	answers, err := messages(n.addr, results)
+	if err == nil {
+		n.prove(sent)
+	}
+	return answers, err
+}
+
+// messages unwraps answers. The first failure is that of all.
+func messages(addr string, results []rueidis.RedisResult) ([]rueidis.RedisMessage, error) {
+	answers := make([]rueidis.RedisMessage, len(results))
+	for i, r := range results {
+		m, err := r.ToMessage()
+		if err != nil && !rueidis.IsRedisNil(err) {
+			if r.NonRedisError() != nil {
+				return nil, connectError(addr, err)
+			}
+			return nil, serverError(addr, err)
+		}
+		answers[i] = m
+	}
+	return answers, nil
+}
+
+// text is a string answer, or "" for none.
+func text(m rueidis.RedisMessage) string {
+	s, _ := m.ToString()
+	return s
+}

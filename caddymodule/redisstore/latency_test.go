@@ -1,0 +1,168 @@
+// latency_test.go: how soon a logout is everywhere, and what calls cost.
+
+package redisstore
+
+import (
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
+)
+
+// logouts measures how long leases on one node live after a logout on another.
+func logouts(t testing.TB, near, far session.Store, rounds int) []time.Duration {
+	took := make([]time.Duration, rounds)
+	for n := range rounds {
+		r := rec(1+n%50, n)
+		create(t, near, r)
+		_, lease := get(t, far, r.Key)
+		start := time.Now()
+		if err := near.Delete(ctx, r.Key); err != nil {
+			t.Fatal(err)
+		}
+		for lease.Live() {
+			if time.Since(start) > 2*time.Second {
+				t.Fatal("a lease lives two seconds after the logout")
+			}
+			time.Sleep(20 * time.Microsecond)
+		}
+		took[n] = time.Since(start)
+	}
+	slices.Sort(took)
+	return took
+}
+
+func TestLogoutReachesOtherNodes(t *testing.T) {
+	s := startServer(t)
+	took := logouts(t, openOn(t, s), openOn(t, s), 300)
+	t.Logf("a logout is on the other node after p50 %v, p99 %v, max %v (the call included)", took[150], took[297], took[299])
+	if took[297] > time.Second {
+		t.Errorf("p99 is %v, want at most a second", took[297])
+	}
+}
+
+func TestLogoutReachesOtherNodesOfACluster(t *testing.T) {
+	var o Options
+	for _, s := range startCluster(t, 3) {
+		o.URLs = append(o.URLs, s.url())
+	}
+	o.Mode = ModeCluster
+	took := logouts(t, open(t, o), open(t, o), 300)
+	t.Logf("a logout is on the other node after p50 %v, p99 %v, max %v (the call included)", took[150], took[297], took[299])
+	if took[297] > time.Second {
+		t.Errorf("p99 is %v, want at most a second", took[297])
+	}
+}
+
+// What Redis says about a key after it was read must find the lease, however late
+// the reader looks at the answer: it is entered before the question is sent.
+func TestLeaseIsEnteredBeforeTheRead(t *testing.T) {
+	s := startServer(t)
+	p := startProxy(t, s)
+	c := open(t, Options{URLs: []string{"redis://" + p.addr}})
+	for part := range 3 {
+		r := rec(part, 1)
+		create(t, c, r)
+		key := []string{c.tune.names.locator(r.Key), c.tune.names.record(r.User, r.Key), c.tune.names.epoch(r.User)}[part]
+		entered := func() bool {
+			c.link.leases.mu.Lock()
+			defer c.link.leases.mu.Unlock()
+			return len(c.link.leases.byKey[key]) > 0
+		}
+		p.slow(50 * time.Millisecond)
+		leases := make(chan *session.Lease)
+		go func() {
+			_, lease, err := c.get(ctx, r.Key) // Get would ask again
+			if err != nil {
+				t.Errorf("get = %v", err)
+			}
+			leases <- lease
+		}()
+		eventually(t, time.Second, "the read is on its way", entered)
+		c.link.leases.endKeys(key) // as a push would that overtakes the reader
+		if lease := <-leases; lease == nil || lease.Live() {
+			t.Errorf("part %d: the lease lives", part)
+		}
+		p.slow(0)
+	}
+}
+
+func BenchmarkGetCold(b *testing.B) {
+	c := openOn(b, startServer(b))
+	create(b, c, rec(1, 1))
+	b.Run("one", func(b *testing.B) {
+		for b.Loop() {
+			get(b, c, rec(1, 1).Key)
+		}
+	})
+	b.Run("parallel", func(b *testing.B) {
+		b.SetParallelism(32)
+		key := rec(1, 1).Key
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				if _, _, err := c.Get(ctx, key); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	})
+}
+
+func BenchmarkCreate(b *testing.B) {
+	c := openOn(b, startServer(b))
+	var n atomic.Int64
+	b.Run("one", func(b *testing.B) {
+		for b.Loop() {
+			if err := c.Create(ctx, rec(int(n.Add(1)), 1), 10); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("parallel", func(b *testing.B) {
+		b.SetParallelism(32)
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				if err := c.Create(ctx, rec(int(n.Add(1)), 1), 10); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	})
+}
+
+func BenchmarkMark(b *testing.B) {
+	c := openOn(b, startServer(b))
+	n := 0
+	for b.Loop() {
+		n++
+		if ok, err := c.Mark(ctx, name("m", n), time.Now().Add(time.Minute)); !ok || err != nil {
+			b.Fatal(ok, err)
+		}
+	}
+}
+
+func BenchmarkLogoutAcrossNodes(b *testing.B) {
+	s := startServer(b)
+	near, far := openOn(b, s), openOn(b, s)
+	took := logouts(b, near, far, max(b.N, 100))
+	b.ReportMetric(float64(took[len(took)/2].Microseconds()), "µs/p50")
+	b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "µs/p99")
+}
+
+// BenchmarkMemory reports what a session of its own user takes in Redis.
+func BenchmarkMemory(b *testing.B) {
+	s := startServer(b)
+	c := openOn(b, s)
+	const n = 20_000
+	before := stat(s, "used_memory_dataset")
+	for i := range n {
+		r := rec(i, 1)
+		r.Value = make([]byte, 200)
+		create(b, c, r)
+	}
+	for b.Loop() {
+	}
+	b.ReportMetric(float64(stat(s, "used_memory_dataset")-before)/n, "B/session")
+}

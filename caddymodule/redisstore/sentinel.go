@@ -1,0 +1,219 @@
+// sentinel.go: asking around: Sentinels for the primary, seeds for the map of the
+// cluster. Several are asked, and what most of them say counts.
+
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+const (
+	askTimeout  = 700 * time.Millisecond
+	askPatience = 300 * time.Millisecond // for the others, once one has answered
+	maxAsked    = 5
+)
+
+// lookSentinel follows the Sentinels to the primary they name. A server that does
+// not call itself a primary is never used, whatever they say.
+func (l *link) lookSentinel(ctx context.Context) {
+	addr, err := l.vote(ctx, l.d.addrs, []string{"SENTINEL", "GET-MASTER-ADDR-BY-NAME", l.d.master}, primaryIn)
+	old := l.top.Load()
+	if err == nil && addr == "" {
+		err = configError{fmt.Errorf("the Sentinels know no primary %q", l.d.master)}
+	}
+	if err != nil {
+		l.blame(err)
+		return
+	}
+	if old != nil && old.one.addr == addr {
+		return
+	}
+	n := newNode(l, addr)
+	for end := l.now() + connectWait; n.down() != nil; {
+		if err := n.down(); isConfigError(err) || l.now() > end || ctx.Err() != nil {
+			l.blame(err)
+			l.retire(n)
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	l.top.Store(&topology{nodes: map[string]*node{addr: n}, one: n})
+	if old != nil {
+		l.retire(old.one)
+	}
+}
+
+// primaryIn reads a Sentinel's answer; "" is a primary that it does not know.
+func primaryIn(_ string, m rueidis.RedisMessage) (string, error) {
+	if m.IsNil() {
+		return "", nil
+	}
+	pair, err := m.AsStrSlice()
+	if err != nil || len(pair) != 2 {
+		return "", errors.New("a Sentinel gave an answer that is none")
+	}
+	return net.JoinHostPort(pair[0], pair[1]), nil
+}
+
+// vote asks servers a question, and returns what most of those say that answer
+// soon.
+func (l *link) vote(ctx context.Context, addrs []string, question []string, read func(string, rueidis.RedisMessage) (string, error)) (string, error) {
+	addrs = slices.Clone(addrs)
+	rand.Shuffle(len(addrs), func(i, j int) { addrs[i], addrs[j] = addrs[j], addrs[i] })
+	addrs = addrs[:min(len(addrs), maxAsked)]
+	type reply struct {
+		text string
+		err  error
+	}
+	replies := make(chan reply, len(addrs))
+	for _, addr := range addrs {
+		l.closing.Go(func() {
+			m, err := l.sides.ask(addr, question)
+			if err != nil {
+				replies <- reply{err: err}
+				return
+			}
+			text, err := read(addr, m)
+			replies <- reply{text, err}
+		})
+	}
+	votes := make(map[string]int)
+	var failure error
+	var patience <-chan time.Time
+count:
+	for range addrs {
+		select {
+		case r := <-replies:
+			if r.err != nil {
+				if failure == nil || isConfigError(r.err) {
+					failure = r.err
+				}
+				continue
+			}
+			votes[r.text]++
+			if patience == nil {
+				patience = time.After(askPatience)
+			}
+		case <-patience:
+			break count
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+	}
+	best, most := "", 0
+	for text, n := range votes {
+		if n > most || n == most && text > best {
+			best, most = text, n
+		}
+	}
+	if most == 0 {
+		return "", failure
+	}
+	return best, nil
+}
+
+// sides are the connections for such questions.
+type sides struct {
+	d    *deployment
+	mu   sync.Mutex
+	open map[string]*side
+	over bool
+}
+
+type side struct {
+	busy      sync.Mutex
+	client    rueidis.Client
+	anonymous bool // a Sentinel that has no users
+}
+
+var errBusy = errors.New("an earlier question is still open")
+
+func (s *sides) ask(addr string, question []string) (rueidis.RedisMessage, error) {
+	s.mu.Lock()
+	if s.over {
+		s.mu.Unlock()
+		return rueidis.RedisMessage{}, errRetired
+	}
+	p := s.open[addr]
+	if p == nil {
+		if s.open == nil {
+			s.open = make(map[string]*side)
+		}
+		p = &side{}
+		s.open[addr] = p
+	}
+	s.mu.Unlock()
+	if !p.busy.TryLock() {
+		return rueidis.RedisMessage{}, fmt.Errorf("redis %s: %w", addr, errBusy)
+	}
+	defer p.busy.Unlock()
+	for {
+		if p.client == nil {
+			o := s.d.options(addr)
+			o.DialCtxFn = s.d.dial
+			if s.d.mode == ModeSentinel {
+				o.SelectDB, o.Username, o.Password = 0, s.d.sentinelUser, s.d.sentinelPassword
+				if p.anonymous {
+					o.Username, o.Password = "", ""
+				}
+			}
+			p.client, _ = rueidis.NewClient(o)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
+		m, err := p.client.Do(ctx, command(p.client, question...)).ToMessage()
+		cancel()
+		if err == nil || rueidis.IsRedisNil(err) {
+			return m, nil
+		}
+		if s.d.mode == ModeSentinel && !p.anonymous && !s.d.sentinelOwnAccount && s.d.password != "" && refusesAccount(err) {
+			p.anonymous = true
+			p.client.Close()
+			p.client = nil
+			continue
+		}
+		return m, connectError(addr, err)
+	}
+}
+
+// refusesAccount tells a Sentinel without users from one that is down.
+func refusesAccount(err error) bool {
+	return strings.HasPrefix(err.Error(), "WRONGPASS") || strings.Contains(err.Error(), "without any password configured")
+}
+
+// keep closes the connections to all but the given servers.
+func (s *sides) keep(addrs ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for addr, p := range s.open {
+		if slices.Contains(addrs, addr) || !p.busy.TryLock() {
+			continue
+		}
+		if p.client != nil {
+			p.client.Close()
+		}
+		delete(s.open, addr)
+	}
+}
+
+// close ends all of them, those that are in use when they are done.
+func (s *sides) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.open {
+		p.busy.Lock()
+		if p.client != nil {
+			p.client.Close()
+		}
+	}
+	s.open, s.over = nil, true
+}

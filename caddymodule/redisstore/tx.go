@@ -1,0 +1,239 @@
+// tx.go: transactions: look, decide, and write only if nothing changed meanwhile.
+
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+const (
+	maxLost  = 8  // attempts when connections turn out to be dead
+	maxMoved = 12 // attempts when the server is the wrong one
+)
+
+// tx is a connection of one's own for the time of a transaction.
+type tx struct {
+	n        *node
+	tune     tuning
+	ctx      context.Context // of the caller: it ends waiting
+	inner    context.Context // of the connection: it ends the asking
+	conn     rueidis.DedicatedClient
+	release  func()
+	cancel   context.CancelFunc
+	sent     bool // a write was sent: it must not be sent again unasked
+	watching bool
+	left     bool // the caller left while Redis was asked; the connection is not ours any more
+}
+
+// transact runs f as a transaction on the server that has the key, and again when
+// another writer was faster, when the key has moved, or when the connection was
+// dead before anything was written. A write whose answer was lost is repeated
+// only if it is harmless.
+func (c *Client) transact(ctx context.Context, key string, harmless bool, f func(*tx) error) error {
+	return c.retry(ctx, key, func(n *node) error {
+		sent, err := n.transact(ctx, c.tune, f)
+		var lost lostError
+		if errors.As(err, &lost) && sent && !harmless {
+			return lost.error // no longer one to be repeated
+		}
+		return err
+	})
+}
+
+// retry asks the server that has the key, until it or another one answers.
+func (c *Client) retry(ctx context.Context, key string, ask func(*node) error) error {
+	lost, moved := 0, 0
+	for attempt := 1; ; attempt++ {
+		n, err := c.link.pick(key)
+		if err == nil {
+			err = ask(n)
+		}
+		var pause time.Duration
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, errAborted):
+			pause = time.Duration(rand.Int64N(int64(min(attempt, 20)) * int64(time.Millisecond) / 4))
+		case isMoved(err):
+			c.link.poke()
+			if moved++; moved >= maxMoved || c.link.d.mode == ModeSingle {
+				return err
+			}
+			pause = 2 * watchTick / maxMoved * time.Duration(moved)
+		case isLost(err):
+			n.poke()
+			if lost++; lost >= maxLost {
+				return err
+			}
+		default:
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}
+
+func isLost(err error) bool {
+	var lost lostError
+	return errors.As(err, &lost)
+}
+
+func isMoved(err error) bool {
+	var moved movedError
+	return errors.As(err, &moved)
+}
+
+func (n *node) transact(ctx context.Context, tune tuning, f func(*tx) error) (sent bool, err error) {
+	if err := n.take(ctx, n.writeSlots); err != nil {
+		return false, err
+	}
+	t := &tx{n: n, tune: tune, ctx: ctx}
+	t.inner, t.cancel = context.WithTimeout(context.Background(), callLimit)
+	if err := t.await(func() { t.conn, t.release = n.writes.Dedicate() }); err != nil {
+		return false, err
+	}
+	err = f(t)
+	if t.watching && !t.left {
+		t.read([]string{"UNWATCH"})
+	}
+	if !t.left {
+		t.end()
+	}
+	return t.sent, err
+}
+
+// end gives the connection back; rueidis drops it when it is broken.
+func (t *tx) end() {
+	t.release()
+	t.cancel()
+	<-t.n.writeSlots
+}
+
+// await runs a step with Redis. When the caller's context ends, the step goes on
+// without it and the transaction is over.
+func (t *tx) await(step func()) error {
+	_, err := await(t.ctx, func() struct{} { step(); return struct{}{} }, func(struct{}) { t.end() })
+	if err != nil {
+		t.left = true
+	}
+	return err
+}
+
+// do sends commands together and returns their answers.
+func (t *tx) do(cmds ...[]string) ([]rueidis.RedisMessage, error) {
+	if t.left {
+		return nil, t.ctx.Err()
+	}
+	built := make([]rueidis.Completed, len(cmds))
+	for i, c := range cmds {
+		if c[0] == "WAIT" {
+			built[i] = t.conn.B().Arbitrary(c...).Blocking()
+		} else {
+			built[i] = command(t.conn, c...)
+		}
+	}
+	type outcome struct {
+		answers []rueidis.RedisMessage
+		err     error
+	}
+	ch := make(chan outcome, 1)
+	if err := t.await(func() {
+		answers, err := messages(t.n.addr, t.conn.DoMulti(t.inner, built...))
+		ch <- outcome{answers, err}
+	}); err != nil {
+		return nil, err
+	}
+	o := <-ch
+	return o.answers, o.err
+}
+
+// read sends commands that change nothing.
+func (t *tx) read(cmds ...[]string) ([]rueidis.RedisMessage, error) {
+	if cmds[0][0] == "WATCH" {
+		t.watching = true
+	}
+	answers, err := t.do(cmds...)
+	if cmds[0][0] == "UNWATCH" {
+		t.watching = false
+	}
+	return answers, err
+}
+
+// exec writes: all of the commands or, with errAborted, none. It returns after
+// as many replicas as are demanded have it.
+func (t *tx) exec(cmds ...[]string) ([]rueidis.RedisMessage, error) {
+	batch := append(append([][]string{{"MULTI"}}, cmds...), []string{"EXEC"})
+	replicas := t.replicas()
+	if replicas > 0 {
+		batch = append(batch, wait(replicas, t.tune.wait))
+	}
+	t.sent = true
+	answers, err := t.do(batch...)
+	t.watching = false
+	if err != nil {
+		return nil, err
+	}
+	exec := answers[len(cmds)+1]
+	if exec.IsNil() {
+		t.sent = false
+		return nil, errAborted
+	}
+	results, err := exec.ToArray()
+	if err != nil {
+		return nil, serverError(t.n.addr, err)
+	}
+	for _, r := range results {
+		if err := r.Error(); err != nil && !rueidis.IsRedisNil(err) {
+			return nil, serverError(t.n.addr, err)
+		}
+	}
+	if replicas > 0 {
+		return results, confirmed(answers[len(answers)-1], replicas)
+	}
+	return results, nil
+}
+
+// remove deletes, command by command: Redis refuses to queue anything in a
+// transaction when it is full, and a logout must not need memory. Callers order
+// the commands so that the first one decides.
+func (t *tx) remove(cmds ...[]string) ([]rueidis.RedisMessage, error) {
+	replicas := t.replicas()
+	if replicas > 0 {
+		cmds = append(cmds, wait(replicas, t.tune.wait))
+	}
+	t.sent = true
+	answers, err := t.do(cmds...)
+	if err != nil || replicas == 0 {
+		return answers, err
+	}
+	last := len(answers) - 1
+	return answers[:last], confirmed(answers[last], replicas)
+}
+
+// replicas is how many must confirm a write now.
+func (t *tx) replicas() int {
+	if t.tune.replicas == autoReplicas {
+		return t.n.demanded()
+	}
+	return t.tune.replicas
+}
+
+func wait(replicas int, limit time.Duration) []string {
+	return []string{"WAIT", fmt.Sprint(replicas), fmt.Sprint(limit.Milliseconds())}
+}
+
+func confirmed(answer rueidis.RedisMessage, want int) error {
+	if got, err := answer.AsInt64(); err != nil || got < int64(want) {
+		return errUnconfirmed
+	}
+	return nil
+}
