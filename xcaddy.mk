@@ -73,7 +73,7 @@ run: build ## try it: the gateway, a simulator of WeChat and a demo backend; Ctr
 	@$(RUN)/demo -bin $(BIN) -dir $(RUN)
 
 test: ## run all tests; the last line counts them (PKGS, RACE, TESTFLAGS)
-	@$(if $(filter-out 0,$(RACE)),sh .ci/need cc)
+	@sh .ci/need redis-server $(if $(filter-out 0,$(RACE)),cc)
 	@$(GO) build -C tools -o '$(abspath $(RUN))/counttests' ./counttests
 	@unformatted=$$(gofmt -l caddymodule cmd tools); [ -z "$$unformatted" ] || { echo "gofmt would change:"; echo "$$unformatted"; exit 1; }
 	$(GO) vet $(PKGS)
