@@ -215,7 +215,11 @@ func TestReloadLeavesNothing(t *testing.T) {
 			}
 			if i%20 == 0 {
 				gw.hangUp()
-				login(t, gw, eve)
+				// a connection that the old configuration was closing is not an answer
+				await(t, "a login", func() bool {
+					got, err := gw.h1.try(loginCall(gw, appA, eve))
+					return err == nil && got.Status == http.StatusOK
+				})
 			}
 		}
 		gw.hangUp()
