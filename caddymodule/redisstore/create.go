@@ -25,14 +25,9 @@ func (c *Client) Create(ctx context.Context, rec session.Record, limit int) erro
 	}
 	return bounded(ctx, func(ctx context.Context) error {
 		locator := c.tune.names.locator(rec.Key)
-		unlock, err := c.link.locks.lock(ctx, c.tune.names.index(rec.User))
-		if err != nil {
-			return err
-		}
-		defer unlock()
 		defer c.link.leases.endKeys(locator, c.tune.names.record(rec.User, rec.Key))
 		before := ""
-		err = c.transact(ctx, locator, true, func(t *tx) error {
+		err := c.transact(ctx, locator, true, func(t *tx) error {
 			t.sent = true
 			answers, err := t.do([]string{"SET", locator, rec.User, "PXAT", pxat(expiry(rec.ExpiresAt)), "GET"})
 			if err == nil {
@@ -48,11 +43,17 @@ func (c *Client) Create(ctx context.Context, rec session.Record, limit int) erro
 				return err
 			}
 		}
+		index := c.tune.names.index(rec.User)
+		unlock, err := c.link.locks.lock(ctx, index)
+		if err != nil {
+			return err
+		}
 		var out []string
-		err = c.transact(ctx, c.tune.names.index(rec.User), false, func(t *tx) error {
+		err = c.transact(ctx, index, false, func(t *tx) error {
 			out, err = c.create(t, rec, limit)
 			return err
 		})
+		unlock()
 		for _, key := range out {
 			c.link.leases.endKeys(c.tune.names.record(rec.User, key))
 		}

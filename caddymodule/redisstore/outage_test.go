@@ -128,8 +128,8 @@ func TestSlowServerIsBoundedAndRecovers(t *testing.T) {
 	if lease.Live() {
 		t.Error("a lease lives although the server has been silent for more than a second")
 	}
-	if _, errs := everyCall(t, c, r); len(errs) != 9 {
-		t.Errorf("%d of 9 calls failed: %v", len(errs), errs)
+	if longest, errs := everyCall(t, c, r); len(errs) != 9 || longest > 200*time.Millisecond {
+		t.Errorf("%d of 9 calls failed, the longest took %v: the server is known to be silent: %v", len(errs), longest, errs)
 	}
 	eventually(t, 15*time.Second, "the store works again", usable(c))
 	get(t, c, r.Key)
@@ -174,6 +174,23 @@ func TestStartsWithoutServerAndFailsFast(t *testing.T) {
 	if err := c.Check(ctx); err != nil {
 		t.Errorf("Check = %v, want nil", err)
 	}
+}
+
+// A server that accepts connections and says nothing is no different, whatever
+// the limits of our own are called.
+func TestSilentFromTheStart(t *testing.T) {
+	t.Parallel()
+	p := startProxy(t, startServer(t))
+	p.pass(false, false)
+	c := open(t, Options{URLs: []string{"redis://" + p.addr}})
+	for range 2 {
+		if longest, errs := everyCall(t, c, rec(1, 1)); len(errs) != 9 || longest > 200*time.Millisecond {
+			t.Errorf("%d of 9 calls failed, the longest took %v: %v", len(errs), longest, errs)
+		}
+		time.Sleep(1500 * time.Millisecond)
+	}
+	p.pass(true, true)
+	eventually(t, 10*time.Second, "the store works", usable(c))
 }
 
 // Gateways go on while Redis is killed and started again, with a log on disk. No

@@ -179,6 +179,44 @@ func TestReplayedPartsOfASessionAreRefused(t *testing.T) {
 	wantAbsent(t, c, r.Key, "logged out everywhere, then put back whole")
 }
 
+// A user logs in on three gateways at once, thirty times.
+func TestLimitHoldsAcrossNodes(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	nodes := []*Client{openOn(t, s), openOn(t, s), openOn(t, s)}
+	for user := range 15 {
+		var wg sync.WaitGroup
+		for n := range 30 {
+			wg.Go(func() {
+				if err := nodes[n%3].Create(ctx, rec(user, n), 5); err != nil {
+					t.Errorf("Create = %v, want nil", err)
+				}
+			})
+		}
+		wg.Wait()
+		list, err := nodes[0].List(ctx, rec(user, 0).User)
+		if err != nil || len(list) != 5 {
+			t.Errorf("List = %d sessions, %v, want 5", len(list), err)
+		}
+	}
+}
+
+// A caller's function that panics must not keep a connection or a lock.
+func TestPanicLeavesNothingTaken(t *testing.T) {
+	t.Parallel()
+	c := openOn(t, startServer(t))
+	create(t, c, rec(1, 1))
+	for range 2 * maxWrites {
+		func() {
+			defer func() { recover() }()
+			c.Update(ctx, rec(1, 1).Key, func([]byte) ([]byte, error) { panic("a bug") })
+		}()
+	}
+	if err := c.Update(ctx, rec(1, 1).Key, func(v []byte) ([]byte, error) { return v, nil }); err != nil {
+		t.Errorf("Update = %v, want nil", err)
+	}
+}
+
 // Losing parts of what is kept logs people out, and a logout still reaches those
 // whose leases are warm.
 func TestLostPartsLogOutAndLeaveNothingBehind(t *testing.T) {

@@ -29,7 +29,7 @@ var links = caddy.NewUsagePool()
 //
 // Caddy starts without Redis, warns, and answers 503 until it is there. While it
 // is slow or away, requests that need it get 503 within two seconds, and all of
-// them as soon as it has been silent for one; nobody is logged out by that.
+// them at once when it has been silent for that long; nobody is logged out by that.
 //
 // Set `maxmemory-policy noeviction`, `appendonly yes` and `appendfsync always`:
 // what Redis forgets is logged out, and what a snapshot brings back may be a

@@ -101,13 +101,15 @@ func (n *node) transact(ctx context.Context, tune tuning, f func(*tx) error) (se
 	if err := t.await(func() { t.conn, t.release = n.writes.Dedicate() }); err != nil {
 		return false, err
 	}
+	defer func() { // also when a caller's function panics
+		if t.watching && !t.left {
+			t.read([]string{"UNWATCH"})
+		}
+		if !t.left {
+			t.end()
+		}
+	}()
 	err = f(t)
-	if t.watching && !t.left {
-		t.read([]string{"UNWATCH"})
-	}
-	if !t.left {
-		t.end()
-	}
 	return t.sent, err
 }
 
