@@ -50,7 +50,8 @@ type App struct {
 	// Default: 10m
 	DataMaxAge *caddy.Duration `json:"data_max_age,omitempty"`
 
-	// How many logins one client address may try. Default: 300 in a minute.
+	// How many logins one client address may try. Default: 300 in a minute, and
+	// any number from loopback addresses.
 	LoginRate *LoginRate `json:"login_rate,omitempty"`
 
 	// How tokens are signed.
@@ -168,7 +169,7 @@ func (a *App) resolve() error {
 		return errors.New("data_max_age must not be negative")
 	}
 	if a.LoginRate == nil {
-		a.LoginRate = new(LoginRate)
+		a.LoginRate = &LoginRate{unset: true}
 	}
 	if err := a.LoginRate.resolve(); err != nil {
 		return err

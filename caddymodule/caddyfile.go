@@ -138,7 +138,11 @@ func (a *App) unmarshalMiniProgram(d *caddyfile.Dispenser) error {
 			return d.Errf("app %s is configured twice: keep one", args[0])
 		}
 	}
-	a.Apps = append(a.Apps, &MiniProgram{AppID: args[0], Secret: hideSecret(args[1])})
+	app := &MiniProgram{AppID: args[0], Secret: hideSecret(args[1])}
+	if app.Secret != args[1] {
+		app.SecretDigest = secretDigest(args[1])
+	}
+	a.Apps = append(a.Apps, app)
 	return nil
 }
 
@@ -172,7 +176,8 @@ func unmarshalLoginRate(d *caddyfile.Dispenser) (*LoginRate, error) {
 
 // hideSecret keeps a secret that came from an environment variable out of the
 // configuration, which Caddy stores and shows in its admin API: the Caddyfile
-// has replaced {$NAME} by now, so the variable is found by its value.
+// has replaced {$NAME} by now, so the variable is found by its value. The Caddy
+// that runs may have another value under that name: see secretDigest.
 func hideSecret(secret string) string {
 	if len(secret) < 8 || isPlaceholder(secret) {
 		return secret

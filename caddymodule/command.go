@@ -33,9 +33,18 @@ localhost:2019; say --address where it is another. "token inspect" works offline
 They exit with 0 when they did what was asked, and with 1 when they could not;
 the reason is on standard error.`,
 		CobraFunc: func(cmd *cobra.Command) {
+			cmd.Args, cmd.RunE, cmd.SilenceUsage = cobra.ArbitraryArgs, needsSubcommand, true
 			cmd.AddCommand(sessionsCommand(), revokeCommand(), tokenCommand(), keysCommand())
 		},
 	})
+}
+
+// needsSubcommand is what a command does that is only the roof over others.
+func needsSubcommand(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("there is no %q here: see %s --help", args[0], cmd.CommandPath())
+	}
+	return fmt.Errorf("say what to do: see %s --help", cmd.CommandPath())
 }
 
 // adminFlags are those of all commands that talk to the admin endpoint.

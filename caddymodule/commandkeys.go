@@ -81,8 +81,11 @@ func keyTime(t time.Time) string {
 
 func tokenCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "token",
-		Short: "Looks into tokens",
+		Use:          "token",
+		Short:        "Looks into tokens",
+		Args:         cobra.ArbitraryArgs,
+		RunE:         needsSubcommand,
+		SilenceUsage: true,
 	}
 	inspect := &cobra.Command{
 		Use:   "inspect",

@@ -8,8 +8,6 @@ import (
 	"errors"
 	"net/http"
 	"strings"
-
-	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/token"
 )
 
 // authenticator finds the live session behind a token. It is what the handler
@@ -55,13 +53,18 @@ func (h *Handler) credentials(r *http.Request) credentials {
 }
 
 // bearerToken reads "Bearer <token>" (RFC 6750 section 2.1; the scheme's case
-// does not count, RFC 9110 section 11.1).
+// does not count, RFC 9110 section 11.1). A token behind anything but blanks, an
+// empty one, and a field without a scheme are bearer tokens too, and bad ones:
+// whoever sends them means to be somebody.
 func bearerToken(field string) (text string, ok bool) {
-	const scheme = "bearer "
-	if len(field) < len(scheme) || !strings.EqualFold(field[:len(scheme)], scheme) {
-		return "", false
+	scheme, rest, found := strings.Cut(field, " ")
+	switch {
+	case found && strings.EqualFold(scheme, "bearer"):
+		return strings.TrimLeft(rest, " "), true
+	case !found, strings.ContainsRune(scheme, '\t'):
+		return "", true
 	}
-	return strings.TrimLeft(field[len(scheme):], " "), true
+	return "", false
 }
 
 // identifyCaller returns the one session that all credentials of the request
@@ -111,25 +114,14 @@ func (h *Handler) resolve(r *http.Request, text string, found **caller) error {
 	return nil
 }
 
-// foreign reports whether the one bearer token of a request is somebody else's.
-// Of several, any may be ours.
-func (h *Handler) foreign(r cleanRequest, bearer []string) bool {
-	if len(bearer) > 1 {
-		return false
-	}
-	_, err := h.auth.authenticate(r.Context(), bearer[0])
-	return errors.Is(err, token.ErrForeign)
-}
-
 // removeCredentials takes our tokens out of a request that goes on: the backend
-// does not need them, and its logs and errors must not show them. A bearer
-// token that none of our keys made belongs to somebody else and stays, if the
-// request may pass at all.
-func (h *Handler) removeCredentials(r cleanRequest, creds credentials, known bool) {
+// does not need them, and its logs and errors must not show them. That goes for
+// every bearer token: one that does not verify may still be ours, misspelled.
+func (h *Handler) removeCredentials(r cleanRequest, creds credentials) {
 	if h.ForwardToken {
 		return
 	}
-	if len(creds.bearer) > 0 && (known || !h.foreign(r, creds.bearer)) {
+	if len(creds.bearer) > 0 {
 		delete(r.Header, "Authorization")
 	}
 	if len(creds.cookies) > 0 {

@@ -165,7 +165,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request, next caddy
 		}
 	}
 
-	h.removeCredentials(r, creds, c != nil)
+	h.removeCredentials(r, creds)
 	if c == nil {
 		// this line does not ask who it is; an earlier one may have found out
 		c = knownCaller(r.Request)

@@ -29,14 +29,29 @@ func (a *App) logLogin(appid string, s *session.Session, took time.Duration, err
 	p := classify(err)
 	a.metrics.logins.WithLabelValues(appid, p.reason).Inc()
 	fields = append(fields, zap.String("result", p.reason), zap.Int("status", p.status))
-	level := zapcore.InfoLevel
+	a.logger.Log(levelOf(p), "login", append(fields, errorFields(err)...)...)
+}
+
+// logCall writes the line of another call to WeChat that failed.
+func (a *App) logCall(what, appid string, err error) {
+	p := classify(err)
+	a.logger.Log(levelOf(p), what, append([]zap.Field{
+		zap.String("appid", appid), zap.String("result", p.reason), zap.Int("status", p.status),
+	}, errorFields(err)...)...)
+}
+
+// levelOf is how loud a failure is: what the operator must mend, what WeChat or
+// the store cannot do now, what a client did.
+func levelOf(p problem) zapcore.Level {
 	switch {
+	case p.reason == "login_rate":
+		return zapcore.DebugLevel // a flood of lines would be part of the flood
 	case p.status == http.StatusBadGateway:
-		level = zapcore.ErrorLevel
+		return zapcore.ErrorLevel
 	case p.status >= 500:
-		level = zapcore.WarnLevel
+		return zapcore.WarnLevel
 	}
-	a.logger.Log(level, "login", append(fields, errorFields(err)...)...)
+	return zapcore.InfoLevel
 }
 
 func (a *App) logLogout(c *caller) {

@@ -71,12 +71,12 @@ func (h *Handler) login(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 
-	lifetime := time.Until(s.ExpiresAt)
+	lifetime := s.ExpiresAt.Sub(s.IssuedAt)
 	if h.Cookie != "" {
 		http.SetCookie(w, sessionCookie(h.Cookie, text, lifetime))
 	}
 	return writeJSON(w, http.StatusOK, loginResponse{
-		Token: text, TokenType: "Bearer", ExpiresIn: int64(lifetime.Round(time.Second) / time.Second),
+		Token: text, TokenType: "Bearer", ExpiresIn: int64(lifetime / time.Second),
 		OpenID: s.OpenID, AppID: s.AppID, UnionID: s.UnionID,
 	})
 }

@@ -6,10 +6,9 @@ package caddymodule
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"time"
-
-	"go.uber.org/zap"
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/opendata"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/weixin"
@@ -155,7 +154,7 @@ func (a *App) phoneByCode(ctx context.Context, s *session.Session, code string) 
 	})
 	endSpan(err)
 	if err != nil {
-		a.logger.Info("phone number", append([]zap.Field{zap.String("appid", s.AppID), zap.String("result", classify(err).reason)}, errorFields(err)...)...)
+		a.logCall("phone number", s.AppID, err)
 		return session.Phone{}, err
 	}
 	number := session.Phone{PhoneNumber: info.PhoneNumber, PurePhoneNumber: info.PurePhoneNumber, CountryCode: info.CountryCode}
@@ -188,6 +187,25 @@ func (a *App) openOnce(ctx context.Context, s *session.Session,
 	if err != nil {
 		return opendata.Opened{}, err
 	}
+	opened, err := a.openCounted(ctx, s, open, keep)
+	if err != nil && !errors.Is(err, opendata.ErrInvalid) {
+		// the store failed, not the data: the attempt is given back if it can be
+		_, _ = a.sessions.Update(context.WithoutCancel(ctx), s.ID, forgiveOne)
+	}
+	return opened, err
+}
+
+// forgiveOne takes one attempt off the count.
+func forgiveOne(s *session.Session) error {
+	s.DataFailures = max(s.DataFailures-1, 0)
+	return nil
+}
+
+// openCounted is openOnce after the attempt was counted.
+func (a *App) openCounted(ctx context.Context, s *session.Session,
+	open func(opendata.Expect, []string) (opendata.Opened, error),
+	keep func(*session.Session, opendata.Opened),
+) (opendata.Opened, error) {
 	keys, err := a.sessions.SessionKeys(ctx, s.AppID, s.OpenID)
 	if err != nil {
 		return opendata.Opened{}, err
@@ -206,7 +224,14 @@ func (a *App) openOnce(ctx context.Context, s *session.Session,
 		}
 	}
 	_, err = a.sessions.Update(ctx, s.ID, func(s *session.Session) error {
-		s.DataFailures = 0
+		// A signature proves no knowledge of the key and can be sent again and
+		// again: it takes back its own attempt, and does not start a new count.
+		if err := forgiveOne(s); err != nil {
+			return err
+		}
+		if opened.Fingerprint != "" {
+			s.DataFailures = 0
+		}
 		if s.UnionID == "" {
 			s.UnionID = opened.UnionID
 		}

@@ -136,23 +136,30 @@ func unavailable(reason, description string, retryAfter time.Duration) problem {
 // another system's text, and may name the operator's addresses.
 func weixinProblem(e *weixin.Error) problem {
 	p := problem{Errcode: e.Errcode, reason: string(e.Kind), retryAfter: e.RetryAfter()}
+	again := "call wx.login again" // what gives the client another try
+	if e.Call != weixin.CallCode2Session {
+		again = "try again"
+	}
+	if e.Call == weixin.CallPhoneNumber {
+		again = "let the user tap the phone button again"
+	}
 	switch e.Kind {
 	case weixin.KindBadCode:
 		p.status, p.Code = http.StatusBadRequest, "invalid_grant"
-		p.Description = "WeChat does not accept the code: call wx.login again"
+		p.Description = "WeChat does not accept the code: " + again
 	case weixin.KindBlocked:
 		p.status, p.Code = http.StatusForbidden, "access_denied"
 		p.Description = "WeChat refuses this user as high-risk"
 	case weixin.KindRateLimited:
 		p.status, p.Code = http.StatusTooManyRequests, "rate_limited"
-		p.Description = "WeChat's quota is used up: try again later with a new code"
+		p.Description = "WeChat's quota is used up: wait, then " + again
 	case weixin.KindBusy, weixin.KindUnreachable, weixin.KindShed, weixin.KindCanceled:
 		p.status, p.Code = http.StatusServiceUnavailable, "temporarily_unavailable"
-		p.Description = "WeChat cannot be reached now: call wx.login again later"
+		p.Description = "WeChat cannot be reached now: wait, then " + again
 		p.retryAfter = max(p.retryAfter, time.Second)
 	case weixin.KindTimeout:
 		p.status, p.Code = http.StatusGatewayTimeout, "temporarily_unavailable"
-		p.Description = "WeChat did not answer in time: call wx.login again"
+		p.Description = "WeChat did not answer in time: " + again
 	default:
 		p.status, p.Code = http.StatusBadGateway, "wechat_error"
 		p.Description = "WeChat refused the gateway or answered what it does not understand: the operator finds the cause in the log"

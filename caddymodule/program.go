@@ -3,6 +3,8 @@
 package caddymodule
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 
@@ -19,6 +21,11 @@ type MiniProgram struct {
 	// The AppSecret. Write it as `{env.NAME}` or `{file./path}`, to keep it out
 	// of the stored configuration.
 	Secret string `json:"secret"`
+
+	// A digest of the secret where the Caddyfile was read, set by the Caddyfile
+	// adapter when it replaced the value by the name of its environment variable.
+	// The running Caddy must find the same value there.
+	SecretDigest string `json:"secret_digest,omitempty"`
 
 	credentials weixin.App
 	passed      prometheus.Counter // requests of its users that went on
@@ -41,6 +48,10 @@ func (p *MiniProgram) resolve() error {
 	}
 	if secret == "" {
 		return fmt.Errorf("the secret of app %s is empty", appid)
+	}
+	if p.SecretDigest != "" && p.SecretDigest != secretDigest(secret) {
+		return fmt.Errorf("the secret of app %s: %s has another value in the running Caddy than where the Caddyfile was read: "+
+			"restart Caddy, or keep the secret in a file and write {file./path}", appid, p.Secret)
 	}
 	p.AppID = appid
 	p.credentials = weixin.App{ID: appid, Secret: weixin.NewSecret(secret)}
@@ -92,4 +103,11 @@ func (a *App) find(appid string) *MiniProgram {
 		}
 	}
 	return nil
+}
+
+// secretDigest tells two secrets apart and gives neither away: an AppSecret has
+// 128 random bits.
+func secretDigest(secret string) string {
+	sum := sha256.Sum256([]byte("wechat app secret\x00" + secret))
+	return hex.EncodeToString(sum[:8])
 }

@@ -55,7 +55,12 @@ func (a *App) withNewestKey(ctx context.Context, s *session.Session, call func(c
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(a.APITimeout))
 	defer cancel()
 	ctx, endSpan := startSpan(ctx, "wechat.api session_key")
-	defer func() { endSpan(err) }()
+	defer func() {
+		endSpan(err)
+		if err != nil && !keyIsDead(err) {
+			a.logCall("session key", s.AppID, err)
+		}
+	}()
 	return a.access.Do(ctx, a.find(s.AppID).credentials, a.observer, func(accessToken string) error {
 		return call(ctx, accessToken, keys[0])
 	})

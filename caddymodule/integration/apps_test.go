@@ -14,7 +14,7 @@ import (
 func TestOtherApp(t *testing.T) {
 	site := func(name, app string) string {
 		body := " {\n wechat_auth {\n app " + app + "\n public /public/*\n }\n reverse_proxy <UPSTREAM>\n}\n"
-		return "http://" + name + ".localhost:<HTTPPORT>" + body + "https://" + name + ".localhost:<HTTPSPORT> {\n tls internal\n" + body[2:]
+		return "http://" + name + ".localhost:<HTTPPORT>" + body + "https://" + name + ".localhost:<HTTPSPORT> {\n tls <DIR>/cert.pem <DIR>/key.pem\n" + body[2:]
 	}
 	gw := start(t, setup{
 		Apps: []string{appA, appB}, Auth: "wechat_auth {\n app " + appA + "\n}",

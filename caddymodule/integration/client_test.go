@@ -11,8 +11,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -101,25 +99,11 @@ func (gw *gateway) makeClients(t *testing.T) {
 	gw.h3 = &client{"HTTP/3", "https://" + gw.HTTPS, gw.HTTPS, h3, gw.clientTLS()}
 }
 
-// clientTLS trusts the gateway's own certificate authority, and whatever stands
-// in its place until that has made its root.
+// clientTLS trusts the certificate of the gateway's sites.
 func (gw *gateway) clientTLS() *tls.Config {
 	roots := x509.NewCertPool()
-	config := &tls.Config{ServerName: "localhost", MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}
-	config.VerifyConnection = func(state tls.ConnectionState) error {
-		pem, err := os.ReadFile(filepath.Join(gw.Dir, "storage", "pki", "authorities", "local", "root.crt"))
-		if err != nil {
-			return err
-		}
-		roots.AppendCertsFromPEM(pem)
-		between := x509.NewCertPool()
-		for _, c := range state.PeerCertificates[1:] {
-			between.AddCert(c)
-		}
-		_, err = state.PeerCertificates[0].Verify(x509.VerifyOptions{DNSName: "localhost", Roots: roots, Intermediates: between})
-		return err
-	}
-	return config
+	roots.AppendCertsFromPEM(certificate().cert)
+	return &tls.Config{ServerName: "localhost", MinVersion: tls.VersionTLS12, RootCAs: roots}
 }
 
 // awaitTLS waits until Caddy has made the certificate of the site.

@@ -93,12 +93,18 @@ func start(t *testing.T, s setup) *gateway {
 	if s.Sim.Apps == nil {
 		s.Sim.Apps = secrets
 	}
+	certificate().write(t, gw.Dir)
 	gw.sim = wechattest.New(s.Sim)
 	sim := httptest.NewServer(gw.sim)
 	gw.simURL = sim.URL
 	t.Cleanup(sim.Close)
 	t.Cleanup(func() {
 		gw.awaitTunnels()
+		if s.Admin { // the admin endpoint outlives Stop, but not a configuration without it
+			if err := caddy.Load([]byte(`{"admin":{"disabled":true,"config":{"persist":false}}}`), true); err != nil {
+				t.Errorf("ending the admin endpoint: %v", err)
+			}
+		}
 		if err := caddy.Stop(); err != nil {
 			t.Errorf("stopping Caddy: %v", err)
 		}
@@ -189,7 +195,7 @@ func (gw *gateway) caddyfile(s setup) string {
 	}
 	https://<HTTPS> {
 		log
-		tls internal
+		tls <DIR>/cert.pem <DIR>/key.pem
 		` + s.Site + `
 	}
 	` + s.Sites

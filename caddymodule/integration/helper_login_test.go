@@ -18,7 +18,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/wechattest"
 )
@@ -156,6 +155,14 @@ func idle(t *testing.T, addr string, overTLS *tls.Config) net.Conn {
 	return raw.Conn
 }
 
+// warm opens a connection of each client, for many calls at once to share.
+func (gw *gateway) warm(t *testing.T) {
+	t.Helper()
+	for _, c := range gw.clients() {
+		requireStatus(t, c.do(t, call{Target: "/wechat/nothing"}), 404)
+	}
+}
+
 // parallel runs f n times at once and returns when all are done.
 func parallel(n int, f func(i int)) {
 	var wg sync.WaitGroup
@@ -235,16 +242,9 @@ func marked(text string, when time.Time) string {
 	return fmt.Sprintf(`{"text":%q,"watermark":{"timestamp":%d,"appid":%q}}`, text, when.Unix(), appA)
 }
 
-// startAdmin runs a gateway whose admin endpoint listens, and ends that, too:
-// Caddy keeps it until another configuration has none.
+// startAdmin runs a gateway whose admin endpoint listens.
 func startAdmin(t *testing.T, s setup) *gateway {
 	t.Helper()
 	s.Admin = true
-	gw := start(t, s)
-	t.Cleanup(func() {
-		if err := caddy.Load([]byte(`{"admin":{"disabled":true}}`), true); err != nil {
-			t.Errorf("ending the admin endpoint: %v", err)
-		}
-	})
-	return gw
+	return start(t, s)
 }

@@ -20,6 +20,7 @@ import (
 // that would make him try again.
 func TestCodeParallel(t *testing.T) {
 	gw := startAdmin(t, setup{Wechat: inMemory, Admin: true})
+	gw.warm(t)
 	for round := range 4 {
 		code := gw.sim.Login(appA, user(round))
 		gw.sim.ResetCalls()
@@ -257,10 +258,11 @@ func (gw *gateway) ask(t *testing.T, method, target string) reply {
 		t.Fatal(err)
 	}
 	admin := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}
-	response, err := admin.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var response *http.Response
+	await(t, "an answer of the admin endpoint", func() bool { // a reload puts a new one in its place
+		response, err = admin.Do(r)
+		return err == nil
+	})
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	if err != nil {

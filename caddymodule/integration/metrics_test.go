@@ -115,6 +115,7 @@ func TestMetrics(t *testing.T) {
 	requireClosedLabels(t, before)
 
 	clients := []*client{gw.h1, gw.h2, gw.h2c}
+	gw.warm(t)
 	var logins outcomes
 	parallel(8, func(worker int) {
 		for i := range 250 {

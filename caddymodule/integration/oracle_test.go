@@ -226,6 +226,7 @@ func TestParallelTries(t *testing.T) {
 	if before == 0 {
 		t.Fatal("the metrics do not show a try")
 	}
+	gw.warm(t)
 	var seen outcomes
 	parallel(100, func(i int) {
 		block := make([]byte, 16)

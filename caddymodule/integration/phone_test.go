@@ -86,7 +86,7 @@ func TestPhoneCodeOfAnother(t *testing.T) {
 	token := login(t, gw, alice)
 	eves := phoneOn(t, gw, eve).Code
 	got := gw.h1.do(t, post("/wechat/phone", token, members{"code": eves}))
-	requireProblem(t, got, 502, "wechat_error")
+	requireProblem(t, got, 400, "invalid_grant")
 	requireProblem(t, gw.h1.do(t, loginWith(eves)), 400, "invalid_grant")
 	requireProblem(t, gw.h1.do(t, post("/wechat/phone", token, members{"code": gw.sim.Login(appA, alice)})), 400, "invalid_grant")
 	code := phoneOn(t, gw, alice).Code
@@ -113,6 +113,7 @@ func TestAccessTokenOnce(t *testing.T) {
 		calls[i] = byCode(t, gw, token, user(i))
 	}
 	fault(t, gw, wechattest.Fault{Path: wechattest.PathStableToken, Delay: 100 * time.Millisecond})
+	gw.warm(t)
 	var seen outcomes
 	parallel(50, func(i int) { seen.add(gw.clients()[i%4].try(calls[i])) })
 	seen.require(t, map[string]int{"200": 50})
@@ -175,7 +176,7 @@ func TestPhoneErrcodes(t *testing.T) {
 		{wechattest.PathGetUserPhoneNumber, 40029, 400, "invalid_grant"},
 		{wechattest.PathGetUserPhoneNumber, 40163, 400, "invalid_grant"},
 		{wechattest.PathGetUserPhoneNumber, 40013, 400, "invalid_grant"},
-		{wechattest.PathGetUserPhoneNumber, 40003, 502, "wechat_error"},
+		{wechattest.PathGetUserPhoneNumber, 40003, 400, "invalid_grant"},
 		{wechattest.PathGetUserPhoneNumber, 45011, 429, "rate_limited"},
 		{wechattest.PathGetUserPhoneNumber, 45009, 429, "rate_limited"},
 		{wechattest.PathGetUserPhoneNumber, 48001, 502, "wechat_error"},

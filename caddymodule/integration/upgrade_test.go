@@ -51,6 +51,9 @@ func TestUpgradeTunnels(t *testing.T) {
 				got := conn.read(t, "GET")
 				if got.Status == 101 {
 					t.Errorf("a tunnel was opened for %s", request)
+					conn.Close()
+					gw.up.Reset()
+					continue
 				}
 				// the bytes behind the request are another request to the gateway
 				if second := conn.read(t, "GET"); second.Status != 401 {

@@ -28,11 +28,13 @@ var kinds = map[int]Kind{
 // callKinds holds the errcodes whose meaning depends on the call. 40001 is "wrong
 // app secret" where a secret is sent and "wrong token" where a token is sent; 40013
 // is "no such app" except for a phone code, where the token has already proved the
-// app and it means that the client brought a code of another one.
+// app and it means that the client brought a code of another one. What WeChat answers
+// to a code of another user is not published; 40003, "the openid does not fit", is
+// the client's doing whenever it comes.
 var callKinds = map[Call]map[int]Kind{
 	CallPhoneNumber: {
 		40001: KindBadToken, 40014: KindBadToken, 42001: KindBadToken, 41001: KindBadToken,
-		40013: KindBadCode,
+		40013: KindBadCode, 40003: KindBadCode,
 	},
 	CallCheckSession: {
 		40001: KindBadToken, 40014: KindBadToken, 42001: KindBadToken, 41001: KindBadToken,
