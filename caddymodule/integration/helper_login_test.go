@@ -18,7 +18,6 @@ import (
 	"testing"
 	"time"
 
-
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/wechattest"
 )
 
