@@ -20,7 +20,7 @@ import (
 // password may stand in one of them for all.
 func (d *deployment) addresses(o Options) error {
 	if len(o.URLs) == 0 {
-		return errors.New("no url is given: store redis <url>...")
+		return errors.New("no url is given: write  store redis <url>")
 	}
 	resolve := o.resolve
 	if resolve == nil {
