@@ -43,6 +43,7 @@ RUN        ?= .run#              scratch: logs, Caddy's storage of "make run", h
 PKGS       ?= ./...
 RACE       ?= 1#                 0: without the race detector, which needs a C compiler
 TESTFLAGS  ?=
+TESTPROCS  ?= 1#                 packages at a time: some watch real servers fail over against the clock
 BENCH      ?= .
 LOADFLAGS  ?=#                   of the load benchmark; -help shows them
 FUZZTIME   ?= 30s
@@ -77,7 +78,8 @@ test: ## run all tests; the last line counts them (PKGS, RACE, TESTFLAGS)
 	@$(GO) build -C tools -o '$(abspath $(RUN))/counttests' ./counttests
 	@unformatted=$$(gofmt -l caddymodule cmd tools); [ -z "$$unformatted" ] || { echo "gofmt would change:"; echo "$$unformatted"; exit 1; }
 	$(GO) vet $(PKGS)
-	@$(RUN)/counttests $(if $(filter ./...,$(PKGS)),-require caddymodule/integration) -- $(if $(filter-out 0,$(RACE)),-race) -shuffle=on -count=1 -timeout 15m $(TESTFLAGS) $(PKGS)
+	$(GO) build $(if $(filter-out 0,$(RACE)),-race) $(PKGS)
+	@$(RUN)/counttests $(if $(filter ./...,$(PKGS)),-require caddymodule/integration) -- $(if $(filter-out 0,$(RACE)),-race) -p $(TESTPROCS) -shuffle=on -count=1 -timeout 15m $(TESTFLAGS) $(PKGS)
 
 build: ## build bin/caddy and bin/wechatsim
 	@mkdir -p $(BIN)
