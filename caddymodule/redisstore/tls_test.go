@@ -97,6 +97,15 @@ func TestTLS(t *testing.T) {
 	} {
 		c, err := New(tt.o)
 		if tt.want != "" {
+			if err == nil && tt.name == "no client certificate" {
+				// TLS 1.3 refuses after the handshake; when the reset overtakes the
+				// alert, it looks like a server that is away: no store all the same
+				if c.Check(ctx) == nil {
+					t.Errorf("%s: the store works", tt.name)
+				}
+				c.Close()
+				continue
+			}
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("%s: New = %v, want an error with %q", tt.name, err, tt.want)
 			}
