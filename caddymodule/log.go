@@ -64,10 +64,10 @@ func (a *App) logRevocation(what, name string, ended int) {
 }
 
 // logRefusal tells, at debug, why a request was turned away; a store that does
-// not answer is an error of its own.
+// not answer, or holds what we did not write, is an error of its own.
 func (a *App) logRefusal(r *http.Request, where string, p problem, err error) {
 	level := zapcore.DebugLevel
-	if p.reason == "store_error" || p.reason == "store_full" {
+	if p.reason == "store_error" || p.reason == "store_full" || errors.Is(err, session.ErrForged) {
 		level = zapcore.ErrorLevel
 	}
 	if entry := a.logger.Check(level, "refused"); entry != nil {
