@@ -136,7 +136,7 @@ func adminShowSession(ctx context.Context, a *App, w http.ResponseWriter, _ *htt
 	case err != nil:
 		return adminStoreError(err)
 	}
-	return adminJSON(w, newAdminSession(&h.Session))
+	return adminJSON(w, newAdminSession(h.Session))
 }
 
 // adminEndSession succeeds for a session that is gone, and so for one that

@@ -23,7 +23,9 @@ func proxied(method, target string) *http.Request {
 	return caddyhttp.PrepareRequest(r, caddy.NewReplacer(), httptest.NewRecorder(), new(caddyhttp.Server))
 }
 
-func callerOf(s session.Session) *caller { return newCaller(&session.Handle{Session: s}, nil) }
+func callerOf(s session.Session) *caller {
+	return newCaller(tokenDigest{}, &session.Handle{Session: &s}, &MiniProgram{AppID: s.AppID})
+}
 
 // identityOf returns the headers that belong to us, under their raw keys.
 func identityOf(r *http.Request) http.Header {
@@ -253,5 +255,21 @@ func TestIdentityHeadersAreReserved(t *testing.T) {
 		if name != http.CanonicalHeaderKey(strings.ToLower(name)) {
 			t.Errorf("%s is not canonical", name)
 		}
+	}
+}
+
+// basic_auth before us set the same placeholder, for the same log field. Whoever
+// decided last about the request is who it shows.
+func TestIdentifyReplacesAnEarlierUser(t *testing.T) {
+	r := proxied("GET", "/")
+	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	repl.Set("http.auth.user.id", "admin")
+	cleanRequest{Request: r}.identify(callerOf(full()))
+	if got, _ := repl.GetString("http.auth.user.id"); got != "oALICE" {
+		t.Errorf("after basic_auth, the user is %q; want oALICE", got)
+	}
+	repl.Set("http.auth.user.id", "changed")
+	if got, _ := repl.GetString("http.auth.user.id"); got != "changed" {
+		t.Errorf("after a later directive, the user is %q; want its own", got)
 	}
 }

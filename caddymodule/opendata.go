@@ -63,7 +63,7 @@ func (h *Handler) userInfo(w http.ResponseWriter, r *http.Request) error {
 	if req.empty() {
 		return badRequest("send rawData and signature, or encryptedData and iv, or all four")
 	}
-	opened, err := h.app.openOnce(r.Context(), &c.Session, func(want opendata.Expect, keys []string) (opendata.Opened, error) {
+	opened, err := h.app.openOnce(r.Context(), c.Session, func(want opendata.Expect, keys []string) (opendata.Opened, error) {
 		return opendata.OpenUserInfo(req.userInfo(), want, keys...)
 	}, func(s *session.Session, opened opendata.Opened) { s.UserInfo = opened.Object })
 	if err != nil {
@@ -87,7 +87,7 @@ func (h *Handler) openData(w http.ResponseWriter, r *http.Request) error {
 	if req.EncryptedData == "" {
 		return badRequest("send encryptedData and iv")
 	}
-	opened, err := h.app.openOnce(r.Context(), &c.Session, func(want opendata.Expect, keys []string) (opendata.Opened, error) {
+	opened, err := h.app.openOnce(r.Context(), c.Session, func(want opendata.Expect, keys []string) (opendata.Opened, error) {
 		return opendata.Open(req.encrypted(), want, keys...)
 	}, func(*session.Session, opendata.Opened) {})
 	if err != nil {
@@ -118,9 +118,9 @@ func (h *Handler) phone(w http.ResponseWriter, r *http.Request) error {
 	case (req.Code == "") == (req.EncryptedData == ""):
 		return badRequest("send the code of the phone button, or encryptedData and iv")
 	case req.Code != "":
-		number, err = h.app.phoneByCode(r.Context(), &c.Session, req.Code)
+		number, err = h.app.phoneByCode(r.Context(), c.Session, req.Code)
 	default:
-		number, err = h.app.phoneByData(r.Context(), &c.Session, req.encrypted())
+		number, err = h.app.phoneByData(r.Context(), c.Session, req.encrypted())
 	}
 	if err != nil {
 		return err

@@ -60,9 +60,13 @@ type cleanRequest struct {
 // that reaches the handler, before any decision.
 func scrub(r *http.Request) cleanRequest {
 	// the raw keys: Header.Del would look for the canonical spelling only
+	var hops bool
 	for name := range r.Header {
-		if reserved(name) {
+		switch {
+		case reserved(name):
 			delete(r.Header, name)
+		case name == "Connection", name == "Upgrade", name == "Http2-Settings":
+			hops = true
 		}
 	}
 
@@ -71,16 +75,16 @@ func scrub(r *http.Request) cleanRequest {
 	// Upgrade that the backend agrees to, through which the client could write
 	// headers of its own choice. So Connection keeps at most the one token that
 	// a WebSocket needs, and Upgrade survives only as exactly that.
-	if len(r.Header["Connection"]) > 0 || len(r.Header["Upgrade"]) > 0 {
+	if hops {
 		websocket := isWebSocketUpgrade(r)
 		delete(r.Header, "Connection")
+		delete(r.Header, "Http2-Settings")
 		if websocket {
 			r.Header["Connection"] = []string{"Upgrade"}
 		} else {
 			delete(r.Header, "Upgrade")
 		}
 	}
-	delete(r.Header, "Http2-Settings")
 
 	// Trailers arrive after every check. The reverse proxy reads them from the
 	// request that net/http fills while the body is read; a copy of the request

@@ -5,6 +5,7 @@ package caddymodule
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"sync"
 	"time"
 )
@@ -12,7 +13,7 @@ import (
 const (
 	seenShards = 64
 
-	// maxSeen bounds the memory: a caller with its session takes some 600 bytes.
+	// maxSeen bounds the memory: a caller with its session takes some 500 bytes.
 	// Beyond it, tokens are verified again when they come back.
 	maxSeen = 1 << 20
 )
@@ -30,74 +31,90 @@ func digestToken(text string) tokenDigest {
 	return sha256.Sum256(buf[:copy(buf[:], text)])
 }
 
+// head is what the table is keyed by; tail is what a caller carries to be
+// recognised by. Both together are the whole digest.
+func (d *tokenDigest) head() uint64 { return binary.LittleEndian.Uint64(d[:]) }
+
+func (d *tokenDigest) tail() digestTail { return digestTail(d[8:]) }
+
+type digestTail [sha256.Size - 8]byte
+
 // seenTokens remembers callers by token. It holds only what a key of one ring
 // has verified: a ring that lost a key gets a new, empty table.
+//
+// A map with the whole digest for a key would be three times as large and so
+// wait longer for memory. Two tokens whose heads are the same, which nobody will
+// see, push each other out.
 //
 // An entry is no promise: whoever takes one must ask it whether it still lives.
 type seenTokens struct{ shards [seenShards]seenShard }
 
 type seenShard struct {
 	mu      sync.RWMutex
-	callers map[tokenDigest]*caller
+	callers map[uint64]*caller
 	_       [32]byte // keeps the locks of neighbours on different cache lines
 }
 
 func newSeenTokens() *seenTokens {
 	t := new(seenTokens)
 	for i := range t.shards {
-		t.shards[i].callers = make(map[tokenDigest]*caller)
+		t.shards[i].callers = make(map[uint64]*caller)
 	}
 	return t
 }
 
-func (t *seenTokens) shard(d tokenDigest) *seenShard { return &t.shards[d[0]%seenShards] }
+func (t *seenTokens) shard(d *tokenDigest) *seenShard { return &t.shards[d[0]%seenShards] }
 
-func (t *seenTokens) get(d tokenDigest) *caller {
+func (t *seenTokens) get(d *tokenDigest) *caller {
 	s := t.shard(d)
 	s.mu.RLock()
-	c := s.callers[d]
+	c := s.callers[d.head()]
 	s.mu.RUnlock()
+	if c == nil || c.tail != d.tail() {
+		return nil
+	}
 	return c
 }
 
-func (t *seenTokens) put(d tokenDigest, c *caller) {
+// put remembers a caller that newCaller made for this digest.
+func (t *seenTokens) put(d *tokenDigest, c *caller) {
 	s := t.shard(d)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, ok := s.callers[d]; !ok && len(s.callers) >= maxSeen/seenShards {
+	if _, ok := s.callers[d.head()]; !ok && len(s.callers) >= maxSeen/seenShards {
 		// any one will do: it only costs that token a second verification
 		for victim := range s.callers {
 			delete(s.callers, victim)
 			break
 		}
 	}
-	s.callers[d] = c
+	s.callers[d.head()] = c
 }
 
-func (t *seenTokens) drop(d tokenDigest) {
+func (t *seenTokens) drop(d *tokenDigest) {
 	s := t.shard(d)
 	s.mu.Lock()
-	delete(s.callers, d)
+	delete(s.callers, d.head())
 	s.mu.Unlock()
 }
 
 // sweep forgets what is no longer alive. Looking is the long part, and requests
 // may read meanwhile; what died or was put back in between is found next time.
 func (t *seenTokens) sweep(now time.Time) {
-	var dead []tokenDigest
+	var dead []uint64
 	for i := range t.shards {
 		s := &t.shards[i]
 		dead = dead[:0]
 		s.mu.RLock()
-		for d, c := range s.callers {
+		for head, c := range s.callers {
 			if !c.Live(now) {
-				dead = append(dead, d)
+				dead = append(dead, head)
 			}
 		}
 		s.mu.RUnlock()
 		s.mu.Lock()
-		for _, d := range dead {
-			delete(s.callers, d)
+		for _, head := range dead {
+			delete(s.callers, head)
 		}
 		s.mu.Unlock()
 	}

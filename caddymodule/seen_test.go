@@ -41,19 +41,25 @@ func (t *seenTokens) size() (n int) {
 	return n
 }
 
-func digestOf(shard byte, n int) (d tokenDigest) {
-	d[0] = shard
-	binary.BigEndian.PutUint64(d[1:], uint64(n))
-	return d
+func digestOf(shard byte, n int) *tokenDigest {
+	d := tokenDigest{shard}
+	binary.BigEndian.PutUint32(d[1:], uint32(n))
+	return &d
 }
+
+// callerAt is somebody whose token has the digest.
+func callerAt(d *tokenDigest) *caller { return &caller{tail: d.tail()} }
 
 func TestSeenIsBounded(t *testing.T) {
 	const perShard = maxSeen / seenShards
-	seen, c := newSeenTokens(), new(caller)
+	seen := newSeenTokens()
+	var last *tokenDigest
+	var c *caller
 	for n := range perShard + 1000 {
-		d := digestOf(7, n)
-		seen.put(d, c)
-		if seen.get(d) != c {
+		last = digestOf(7, n)
+		c = callerAt(last)
+		seen.put(last, c)
+		if seen.get(last) != c {
 			t.Fatalf("entry %d is not there after it was put", n)
 		}
 	}
@@ -62,23 +68,36 @@ func TestSeenIsBounded(t *testing.T) {
 	}
 
 	// a known token that comes again takes nobody's place
-	var known tokenDigest
-	for known = range seen.shards[7].callers {
-		break
-	}
-	seen.put(known, new(caller))
+	seen.put(last, callerAt(last))
 	if got := seen.size(); got != perShard {
 		t.Errorf("replacing an entry left %d of %d", got, perShard)
 	}
-	if seen.get(known) == c {
+	if seen.get(last) == c {
 		t.Error("the entry was not replaced")
+	}
+}
+
+// The table is keyed by a part of the digest. An attacker who finds a text with
+// the same part must not be taken for the user whose token it is.
+func TestSeenComparesTheWholeDigest(t *testing.T) {
+	digest := tokenDigest(sha256.Sum256([]byte("a token")))
+	for i := range digest {
+		seen, other := newSeenTokens(), digest
+		seen.put(&digest, callerAt(&digest))
+		other[i] ^= 1
+		if seen.get(&other) != nil {
+			t.Errorf("a digest that differs in byte %d is taken for the same", i)
+		}
+		if seen.get(&digest) == nil {
+			t.Fatal("the digest itself is not found")
+		}
 	}
 }
 
 func TestSeenDrop(t *testing.T) {
 	seen, a, b := newSeenTokens(), digestOf(1, 1), digestOf(1, 2)
-	seen.put(a, new(caller))
-	seen.put(b, new(caller))
+	seen.put(a, callerAt(a))
+	seen.put(b, callerAt(b))
 	seen.drop(a)
 	seen.drop(digestOf(2, 1)) // absent
 	if seen.get(a) != nil {
@@ -92,14 +111,15 @@ func TestSeenDrop(t *testing.T) {
 func TestSeenSweep(t *testing.T) {
 	a := provisionApp(t, wechatApp(nil))
 	seen := newSeenTokens()
-	put := func(n int) (tokenDigest, *session.Session) {
+	put := func(n int) (*tokenDigest, *session.Session) {
 		s, text := logIn(t, a, openid(n))
 		h, err := a.sessions.Get(t.Context(), s.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
-		seen.put(digestToken(text), newCaller(h, nil))
-		return digestToken(text), s
+		d := digestToken(text)
+		seen.put(&d, newCaller(d, h, nil))
+		return &d, s
 	}
 	kept, _ := put(1)
 	ended, s := put(2)

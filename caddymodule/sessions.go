@@ -42,7 +42,7 @@ func (h *Handler) session(w http.ResponseWriter, r *http.Request) error {
 	switch check := r.URL.Query().Get("check"); check {
 	case "":
 	case "wechat":
-		if answer.SessionKey, err = h.app.checkSessionKey(r.Context(), &c.Session); err != nil {
+		if answer.SessionKey, err = h.app.checkSessionKey(r.Context(), c.Session); err != nil {
 			return err
 		}
 	default:
@@ -60,7 +60,7 @@ func (h *Handler) logout(w http.ResponseWriter, r *http.Request) error {
 	case "", "false":
 	case "true":
 		// before the session ends: when WeChat fails, the caller can try again
-		if err := h.app.resetSessionKey(r.Context(), &c.Session); err != nil {
+		if err := h.app.resetSessionKey(r.Context(), c.Session); err != nil {
 			return err
 		}
 	default:

@@ -167,11 +167,11 @@ func (a *App) upkeepKeys(ctx context.Context) {
 func (a *App) authenticate(ctx context.Context, text string) (*caller, error) {
 	v := a.tokens.Load()
 	digest := digestToken(text)
-	if c := v.seen.get(digest); c != nil {
+	if c := v.seen.get(&digest); c != nil {
 		if c.Live(time.Now()) {
 			return c, nil
 		}
-		v.seen.drop(digest)
+		v.seen.drop(&digest)
 	}
 
 	claims, err := v.ring.Verify(text)
@@ -191,8 +191,8 @@ func (a *App) authenticate(ctx context.Context, text string) (*caller, error) {
 	if program == nil {
 		return nil, errOtherApp // it was configured when the user logged in
 	}
-	c := newCaller(h, program)
-	v.seen.put(digest, c)
+	c := newCaller(digest, h, program)
+	v.seen.put(&digest, c)
 	return c, nil
 }
 
