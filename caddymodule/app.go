@@ -232,8 +232,20 @@ func (a *App) provisionStore(ctx caddy.Context) error {
 	return nil
 }
 
-// Start begins the upkeep.
+// starter is what a store may implement that must not touch, while it is being
+// provisioned, what a running gateway uses: Caddy provisions configurations that
+// it only validates, too. Start is called once, when the configuration is about
+// to run; an error keeps it from being loaded. Requests may come before it, as
+// Caddy starts apps in any order.
+type starter interface{ Start() error }
+
+// Start has the store start, and begins the upkeep.
 func (a *App) Start() error {
+	if store, ok := a.store.(starter); ok {
+		if err := store.Start(); err != nil {
+			return err
+		}
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	a.stop, a.stopped = cancel, make(chan struct{})
 	go func() {

@@ -182,7 +182,7 @@ func TestKill9LosesAndResurrectsNothing(t *testing.T) {
 				}
 			}
 		}
-		if n := d.Sessions(ctx); n < live || n > live+8*(round+1) {
+		if n := held(d); n < live || n > live+8*(round+1) {
 			t.Errorf("round %d: %d sessions are counted, %d are live", round, n, live)
 		}
 		sound(t, d)

@@ -3,9 +3,8 @@
 package localstore
 
 import (
-	"context"
 	"errors"
-	"slices"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,11 +25,12 @@ type DB struct {
 	queue  chan *op
 	unsure bool // a commit has failed, its outcome is unknown; the writer's own
 
-	counts atomic.Pointer[counts] // as of the last commit; the writer stores them
-	bounds atomic.Pointer[bounds] // in force
+	file  string
+	named os.FileInfo // what had this name when it was opened
 
-	tuneMu sync.Mutex
-	tunes  []*bounds // of all configurations that use the database, the newest last
+	counts atomic.Pointer[counts] // as of the last commit; the writer stores them
+	apps   appCounts
+	*tuning
 
 	wall    int64     // at the start, in nanoseconds
 	started time.Time // the same, of which the monotonic reading counts
@@ -43,33 +43,23 @@ type DB struct {
 // Open opens a session file, and makes it if there is none. One process at a
 // time may have a file open. Close it to release it.
 func Open(file string, l Limits) (*DB, error) {
-	d, err := open(file)
-	if err != nil {
-		return nil, err
-	}
-	b := l.bounds()
-	d.tune(&b)
-	return d, nil
+	t := newTuning()
+	t.tune(new(l.bounds()))
+	return open(file, t)
 }
 
-func open(file string) (*DB, error) {
-	b, err := openFile(file)
+func open(file string, t *tuning) (*DB, error) {
+	b, named, err := openFile(file)
 	if err != nil {
 		return nil, err
 	}
 	d := &DB{
-		bolt: b, cache: newCache(), queue: make(chan *op, queueLength), started: time.Now(),
+		bolt: b, file: file, named: named, tuning: t, cache: newCache(), queue: make(chan *op, queueLength), started: time.Now(),
 		stop: make(chan struct{}), stopped: make(chan struct{}), swept: make(chan struct{}),
 	}
 	d.wall = d.started.UnixNano()
-	none := Limits{}.bounds()
-	d.bounds.Store(&none)
 	d.counts.Store(new(counts))
-	if err := d.read(func(v view) error {
-		c, err := v.counts()
-		d.counts.Store(&c)
-		return err
-	}); err != nil {
+	if err := d.recount(); err != nil {
 		return nil, errors.Join(explain(file, err), b.Close())
 	}
 	go d.writeAll()
@@ -99,28 +89,8 @@ func (d *DB) now() int64 {
 	return max(now.UnixNano(), d.wall+int64(now.Sub(d.started)))
 }
 
-// Sessions returns how many sessions are held. Those that expired within the
-// last seconds may be among them.
-func (d *DB) Sessions(context.Context) int { return int(d.counts.Load().of(kindSession).entries) }
-
-// tune puts bounds in force until they are dropped or newer ones come. They are
-// no part of the file's identity.
-func (d *DB) tune(b *bounds) {
-	d.tuneMu.Lock()
-	defer d.tuneMu.Unlock()
-	d.tunes = append(d.tunes, b)
-	d.bounds.Store(b)
-}
-
-// untune drops bounds; those of the newest configuration that is left apply, so
-// that a reload that failed leaves no trace.
-func (d *DB) untune(b *bounds) {
-	d.tuneMu.Lock()
-	defer d.tuneMu.Unlock()
-	d.tunes = slices.DeleteFunc(d.tunes, func(have *bounds) bool { return have == b })
-	if n := len(d.tunes); n > 0 {
-		d.bounds.Store(d.tunes[n-1])
-	}
-}
-
-var _ session.Store = (*DB)(nil)
+var (
+	_ session.Store   = (*DB)(nil)
+	_ session.Counter = (*DB)(nil)
+	_ session.Checker = (*DB)(nil)
+)

@@ -28,6 +28,8 @@ var (
 // explain says what is wrong with a file and what to do about it.
 func explain(file string, err error) error {
 	switch {
+	case err == nil:
+		return nil
 	case errors.Is(err, errLocked):
 		return fmt.Errorf("session file %s: %w: one process a file; stop the other one, name another file, or share sessions with store redis", file, err)
 	case errors.Is(err, errForeign):
@@ -38,34 +40,60 @@ func explain(file string, err error) error {
 	return fmt.Errorf("session file %s: %w", file, err)
 }
 
-// resolve makes the directory of a file, and returns the one name of the file
-// under which this process knows it.
+// resolve returns the one name of a file under which this process knows it, and
+// refuses what cannot become a session file. It makes and opens nothing: whoever
+// validates a configuration may be another user than the gateway's.
 func resolve(file string) (string, error) {
-	file, err := filepath.Abs(file)
+	at, err := filepath.Abs(file)
 	if err != nil {
 		return "", err
 	}
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		return "", err
+	missing := "" // what is to be made
+	for {
+		full, err := filepath.EvalSymlinks(at)
+		if err == nil {
+			return filepath.Join(full, missing), becomes(full, missing)
+		}
+		if _, lost := os.Lstat(at); !errors.Is(err, os.ErrNotExist) || lost == nil {
+			return "", err // no directory, or a link that leads nowhere
+		}
+		missing = filepath.Join(filepath.Base(at), missing)
+		at = filepath.Dir(at)
 	}
-	if full, err := filepath.EvalSymlinks(file); err == nil {
-		return full, nil
-	}
-	dir, err := filepath.EvalSymlinks(filepath.Dir(file))
-	return filepath.Join(dir, filepath.Base(file)), err
 }
 
-// openFile opens a file that is sound, or a new one. It never writes to one that
-// is not ours.
-func openFile(file string) (*bbolt.DB, error) {
+// becomes says what is wrong when there is something else where the file, or a
+// directory that it needs, is to be.
+func becomes(have, missing string) error {
+	switch info, err := os.Stat(have); {
+	case err != nil:
+		return err
+	case missing == "" && !info.Mode().IsRegular():
+		return explain(have, errForeign)
+	case missing != "" && !info.IsDir():
+		return fmt.Errorf("%s is not a directory", have) // where the system did not say so before
+	}
+	return nil
+}
+
+// openFile opens a file that is sound, or a new one, and tells which one it is.
+// It never writes to one that is not ours.
+func openFile(file string) (*bbolt.DB, os.FileInfo, error) {
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return nil, nil, fmt.Errorf("making the directory of the session file: %w", err)
+	}
 	db, err := openChecked(file)
 	if errors.Is(err, errMovedOn) {
 		db, err = openChecked(file) // another process has compacted it, and ended
 	}
 	if err != nil {
-		return nil, explain(file, err)
+		return nil, nil, explain(file, err)
 	}
-	return db, nil
+	named, err := os.Stat(file)
+	if err != nil {
+		return nil, nil, errors.Join(explain(file, err), db.Close())
+	}
+	return db, named, nil
 }
 
 func openChecked(file string) (*bbolt.DB, error) {

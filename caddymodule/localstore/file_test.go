@@ -65,7 +65,7 @@ func TestForeignFileIsRefusedAndKept(t *testing.T) {
 	}
 	b.Update(func(tx *bbolt.Tx) error {
 		bucket, _ := tx.CreateBucket(buckets[kindMeta])
-		return bucket.Put(metaFormat, sealed(kindMeta, metaFormat, []byte("caddy-wechat sessions 2")))
+		return bucket.Put(metaFormat, sealed(kindMeta, metaFormat, []byte("caddy-wechat sessions 999")))
 	})
 	b.Close()
 	version2, _ := os.ReadFile(later)

@@ -58,6 +58,9 @@ func fillDisk(d *DB) {
 	if refused == 0 || len(keys) == 0 {
 		say("error %d refused of %d", refused, len(keys))
 	}
+	if err := d.Check(ctx); err == nil {
+		say("error Check finds nothing on a full disk")
+	}
 	for _, key := range keys {
 		if _, _, err := d.Get(ctx, key); err != nil {
 			say("error Get on a full disk = %v", err)
@@ -79,6 +82,9 @@ func fillDisk(d *DB) {
 			say("error Create %d with room again = %v", n, err)
 		}
 		say("C %s", r.Key)
+	}
+	if err := d.Check(ctx); err != nil {
+		say("error Check with room again = %v", err)
 	}
 	say("end %d refused, %d of 10 logouts on the full disk", refused, ended)
 }

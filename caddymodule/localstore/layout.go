@@ -16,7 +16,7 @@ import (
 
 // format is what the meta bucket of a file of ours says. Another form of the
 // content gets another number.
-const format = "caddy-wechat sessions 1"
+const format = "caddy-wechat sessions 2"
 
 // kind tells apart what has a bucket of its own, and goes into every checksum:
 // a page of one bucket that turns up in another is noticed.
@@ -29,11 +29,13 @@ const (
 	kindUser    kind = 'u' // user, NUL, issued, key: nothing
 	kindDue     kind = 'd' // due: kind, key
 	kindMeta    kind = 'i' // name: what it is about
+	kindProbe   kind = 'p' // see Check
 )
 
 var buckets = map[kind][]byte{
 	kindSession: []byte("sessions"), kindMark: []byte("marks"), kindValue: []byte("values"),
 	kindUser: []byte("users"), kindDue: []byte("due"), kindMeta: []byte("meta"),
+	kindProbe: []byte("probe"),
 }
 
 var (

@@ -2,6 +2,12 @@
 
 package localstore
 
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
 const (
 	defaultMaxSessions = 1_000_000
 
@@ -48,5 +54,38 @@ func (l Limits) bounds() bounds {
 		kindSession: of(n),
 		kindMark:    of(max(n, minEntries)),
 		kindValue:   of(max(2*n, minEntries)),
+	}
+}
+
+// tuning is which bounds are in force: those of the newest configuration that
+// uses a database. They are no part of the file's identity.
+type tuning struct {
+	mu      sync.Mutex
+	tunes   []*bounds // of all configurations that use the database, the newest last
+	inForce atomic.Pointer[bounds]
+}
+
+func newTuning() *tuning {
+	t := new(tuning)
+	t.inForce.Store(new(Limits{}.bounds()))
+	return t
+}
+
+// tune puts bounds in force until they are dropped or newer ones come.
+func (t *tuning) tune(b *bounds) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.tunes = append(t.tunes, b)
+	t.inForce.Store(b)
+}
+
+// untune drops bounds; those of the newest configuration that is left apply, so
+// that a reload that failed leaves no trace.
+func (t *tuning) untune(b *bounds) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.tunes = slices.DeleteFunc(t.tunes, func(have *bounds) bool { return have == b })
+	if n := len(t.tunes); n > 0 {
+		t.inForce.Store(t.tunes[n-1])
 	}
 }

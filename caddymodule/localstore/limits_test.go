@@ -32,8 +32,8 @@ func TestFullDatabaseThrowsNobodyOut(t *testing.T) {
 	for i := range 10 {
 		wantValue(t, d, fmt.Sprint("s", i), "value")
 	}
-	if !lease.Live() || d.Sessions(ctx) != 10 {
-		t.Errorf("lease lives: %v, %d sessions, want true, 10", lease.Live(), d.Sessions(ctx))
+	if !lease.Live() || held(d) != 10 {
+		t.Errorf("lease lives: %v, %d sessions, want true, 10", lease.Live(), held(d))
 	}
 	sound(t, d)
 }
@@ -53,7 +53,7 @@ func TestFullDatabaseTakesWhatReplaces(t *testing.T) {
 			if err := d.Create(ctx, r, limit); !errors.Is(err, want) {
 				t.Errorf("%s: Create = %v, want %v", what, err, want)
 			}
-			if n := d.Sessions(ctx); n > 3 {
+			if n := held(d); n > 3 {
 				t.Errorf("%s: %d sessions, want at most 3", what, n)
 			}
 		}

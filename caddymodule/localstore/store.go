@@ -22,10 +22,10 @@ func init() {
 var databases = caddy.NewUsagePool()
 
 // pooled closes its database when no configuration uses it any more.
-type pooled struct{ *DB }
+type pooled struct{ *shared }
 
 // Destruct implements caddy.Destructor.
-func (p pooled) Destruct() error { return p.Close() }
+func (p pooled) Destruct() error { return p.close() }
 
 // Store keeps sessions in an embedded database file, and those that are in use
 // in memory as well. A login or a logout that was acknowledged is on disk: it
@@ -37,10 +37,12 @@ func (p pooled) Destruct() error { return p.Close() }
 // answered with 503 until a session ends or expires; users who are logged in
 // stay so, and may log in again where that replaces one of their own sessions.
 //
-// A file that is mostly free is written anew when it is opened. One that another
-// process has open, that is damaged, or that is no session file is refused with
-// an error at load and never overwritten: to start anew, move it away, and
-// everybody logs in again. While the disk is full, logins and logouts are
+// The file is opened when the configuration starts, not when it is validated:
+// `caddy validate` works beside a running gateway. One that is mostly free is
+// then written anew. One that another process has open, that is damaged, or that
+// is no session file of this version is refused with an error and never
+// overwritten: the configuration is not loaded, and one that is running stays. To
+// start anew, move the file away, and everybody logs in again. While the disk is full, logins and logouts are
 // answered with 503 and sessions stay good; nothing needs to be done but to make room.
 type Store struct {
 	// The database file; placeholders are replaced. It is made if there is none,
@@ -54,10 +56,9 @@ type Store struct {
 	// at least 100000. A reload may change it: sessions stay. Default: 1000000.
 	MaxSessions int `json:"max_sessions,omitempty"`
 
-	*DB `json:"-"`
+	*shared `json:"-"`
 
-	name   string  // of the database in the pool; set once it was taken
-	bounds *bounds // what Cleanup must give back with it
+	bounds *bounds // set once the database was taken: what Cleanup must give back with it
 }
 
 // CaddyModule returns the Caddy module information.
@@ -68,7 +69,8 @@ func (*Store) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision opens the database, or takes that of the configuration before.
+// Provision takes the database, a new one or that of the configuration before.
+// Only Start opens it, or a request that comes first.
 func (s *Store) Provision(caddy.Context) error {
 	if s.MaxSessions < 0 {
 		return fmt.Errorf("max_sessions is %d, it must be at least 1", s.MaxSessions)
@@ -82,17 +84,15 @@ func (s *Store) Provision(caddy.Context) error {
 	}
 	name, err := resolve(file)
 	if err != nil {
-		return fmt.Errorf("making the directory of the session file: %w", err)
+		return fmt.Errorf("looking for the session file: %w", err)
 	}
 	v, _, err := databases.LoadOrNew(name, func() (caddy.Destructor, error) {
-		d, err := open(name)
-		return pooled{d}, err
+		return pooled{&shared{name: name, tuning: newTuning()}}, nil
 	})
 	if err != nil {
-		return fmt.Errorf("opening the session store: %w", err)
+		return fmt.Errorf("taking the session store: %w", err)
 	}
-	b := Limits{Sessions: s.MaxSessions}.bounds()
-	s.DB, s.name, s.bounds = v.(pooled).DB, name, &b
+	s.shared, s.bounds = v.(pooled).shared, new(Limits{Sessions: s.MaxSessions}.bounds())
 	s.tune(s.bounds)
 	return nil
 }
@@ -101,13 +101,12 @@ func (s *Store) Provision(caddy.Context) error {
 // failed. With the last configuration the database is closed, and requests that
 // are still under way get an error.
 func (s *Store) Cleanup() error {
-	if s.name == "" {
+	if s.bounds == nil {
 		return nil
 	}
 	s.untune(s.bounds)
-	name := s.name
-	s.name = ""
-	if _, err := databases.Delete(name); err != nil {
+	s.bounds = nil
+	if _, err := databases.Delete(s.name); err != nil {
 		return errors.Join(errors.New("closing the session store"), err)
 	}
 	return nil
@@ -119,5 +118,7 @@ var (
 	_ caddy.CleanerUpper    = (*Store)(nil)
 	_ caddyfile.Unmarshaler = (*Store)(nil)
 	_ session.Store         = (*Store)(nil)
+	_ session.Counter       = (*Store)(nil)
+	_ session.Checker       = (*Store)(nil)
 	_ caddy.Destructor      = pooled{}
 )

@@ -17,11 +17,21 @@ import (
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
-func provision(t *testing.T, file string, maxSessions int) *Store {
+// validated is a store of a configuration that is not started, or not yet.
+func validated(t *testing.T, file string, maxSessions int) *Store {
 	t.Helper()
 	s := &Store{File: file, MaxSessions: maxSessions}
 	if err := s.Provision(caddy.Context{}); err != nil {
 		t.Fatalf("Provision = %v, want nil", err)
+	}
+	return s
+}
+
+func provision(t *testing.T, file string, maxSessions int) *Store {
+	t.Helper()
+	s := validated(t, file, maxSessions)
+	if err := s.Start(); err != nil {
+		t.Fatalf("Start = %v, want nil", err)
 	}
 	return s
 }
@@ -66,7 +76,7 @@ func TestSessionsSurviveReloadAndRestart(t *testing.T) {
 	third := provision(t, file, 0)
 	defer cleanup(t, third)
 	wantValue(t, third, "b", "value")
-	if n := third.Sessions(ctx); n != 1 {
+	if n := held(third); n != 1 {
 		t.Errorf("%d sessions after a restart, want 1", n)
 	}
 }
@@ -91,8 +101,12 @@ func TestFailedReloadReleasesNothingItDidNotTake(t *testing.T) {
 			"placeholders": {File: "{env.LOCALSTORE_TEST_UNSET}/sessions.db"},
 			"directory":    {File: filepath.Join(foreign, "sessions.db")},
 		} {
-			if err := bad.Provision(caddy.Context{}); err == nil || !strings.Contains(err.Error(), want) {
-				t.Fatalf("Provision = %v, want an error that names %s", err, want)
+			err := bad.Provision(caddy.Context{})
+			if err == nil {
+				err = bad.Start()
+			}
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Fatalf("Provision and Start = %v, want an error that names %s", err, want)
 			}
 			cleanup(t, bad)
 			cleanup(t, bad)

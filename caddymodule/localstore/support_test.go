@@ -5,6 +5,7 @@ package localstore
 import (
 	"context"
 	"errors"
+	"maps"
 	"path/filepath"
 	"testing"
 	"time"
@@ -43,6 +44,19 @@ func wantValue(t *testing.T, s session.Store, key, want string) *session.Lease {
 	return lease
 }
 
+// held is how many sessions a store counts over all apps, or -1.
+func held(s session.Counter) int {
+	counts, err := s.Count(ctx)
+	if err != nil {
+		return -1
+	}
+	sum := 0
+	for _, n := range counts {
+		sum += n
+	}
+	return sum
+}
+
 // fresh opens a file of its own.
 func fresh(t *testing.T, l Limits) *DB {
 	t.Helper()
@@ -63,7 +77,7 @@ func sound(t *testing.T, d *DB) {
 		}
 		v := view{tx}
 		var have counts
-		users, entries := 0, 0
+		users, entries, apps := 0, 0, map[string]int64{}
 		for k := range buckets {
 			if err := v.bucket(k).ForEach(func(key, value []byte) error {
 				payload, err := unseal(k, key, value)
@@ -81,6 +95,7 @@ func sound(t *testing.T, d *DB) {
 						t.Errorf("session %s is not among those of its user", key)
 					}
 					users++
+					apps[session.AppTagOf(r.user)]++
 					at, payload = r.due, r.value
 				case kindMark, kindValue:
 					s, err := smallOf(payload)
@@ -108,6 +123,10 @@ func sound(t *testing.T, d *DB) {
 		}
 		if n := v.bucket(kindDue).Stats().KeyN; n != entries {
 			t.Errorf("%d entries are due, want %d", n, entries)
+		}
+		inFile, err := v.apps()
+		if err != nil || !maps.Equal(inFile, apps) || !maps.Equal(d.apps.of, apps) {
+			t.Errorf("sessions by app: %v, %v in the file, %v in memory, want %v", inFile, err, d.apps.of, apps)
 		}
 		said, err := v.counts()
 		if said != have || *d.counts.Load() != have {

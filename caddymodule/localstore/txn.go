@@ -114,6 +114,7 @@ type txn struct {
 	now    int64
 	bounds bounds
 	counts counts
+	apps   map[string]int64 // how many sessions more each app has
 	wrote  bool
 	err    error
 	after  []change
@@ -153,6 +154,7 @@ func (t *txn) putCounts() {
 		b = binary.BigEndian.AppendUint64(b, uint64(c.bytes))
 	}
 	t.put(kindMeta, metaCount, b)
+	t.putApps()
 }
 
 func (t *txn) count(k kind, entries, size int) {
@@ -194,6 +196,7 @@ func (t *txn) putRecord(key string, r record) {
 	t.put(kindSession, []byte(key), r.payload())
 	t.put(kindUser, userKey(r.user, r.issued, key), nil)
 	t.count(kindSession, 1, len(r.value))
+	t.countApp(r.user, 1)
 	t.after = append(t.after, change{key, newEntry(key, r)})
 }
 
@@ -202,6 +205,7 @@ func (t *txn) dropRecord(key string, r record) {
 	t.unschedule(r.due)
 	t.drop(kindUser, userKey(r.user, r.issued, key))
 	t.count(kindSession, -1, -len(r.value))
+	t.countApp(r.user, -1)
 	t.drop(kindSession, []byte(key)) // with that r.value is over
 	t.after = append(t.after, change{key, nil})
 }

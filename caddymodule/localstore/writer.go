@@ -155,7 +155,7 @@ func (s spoiled) Unwrap() error { return s.error }
 // transact applies the operations and commits. On an error nothing of them is
 // acknowledged, and the cache forgets what they may have changed.
 func (d *DB) transact(batch []*op) (err error) {
-	t := &txn{now: d.now(), bounds: *d.bounds.Load(), counts: *d.counts.Load()}
+	t := &txn{now: d.now(), bounds: *d.inForce.Load(), counts: *d.counts.Load()}
 	err = guard(func() error {
 		tx, err := d.bolt.Begin(true)
 		if err != nil {
@@ -205,6 +205,7 @@ func (d *DB) transact(batch []*op) (err error) {
 		d.cache.change(c.key, c.e)
 	}
 	d.counts.Store(&t.counts)
+	d.apps.add(t.apps)
 	return nil
 }
 
@@ -218,15 +219,22 @@ func applySafely(o *op, t *txn) error {
 	return err
 }
 
-// recount takes the counts from the file after a commit with unknown outcome.
-func (d *DB) recount() {
-	var c counts
-	if err := d.read(func(v view) (err error) {
-		c, err = v.counts()
-		return err
-	}); err == nil {
+// recount takes the counts from the file: at the start, and after a commit with
+// unknown outcome.
+func (d *DB) recount() error {
+	return d.read(func(v view) error {
+		c, err := v.counts()
+		if err != nil {
+			return err
+		}
+		apps, err := v.apps()
+		if err != nil {
+			return err
+		}
 		d.counts.Store(&c)
-	}
+		d.apps.set(apps)
+		return nil
+	})
 }
 
 // read runs f on what was committed last.

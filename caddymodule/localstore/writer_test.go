@@ -131,7 +131,7 @@ func TestSpoiltOperationFailsAlone(t *testing.T) {
 	time.Sleep(50 * time.Millisecond)
 	release()
 	wg.Wait()
-	if n := d.Sessions(ctx); n != 19 {
+	if n := held(d); n != 19 {
 		t.Errorf("%d sessions, want 19", n)
 	}
 	sound(t, d)

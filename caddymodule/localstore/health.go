@@ -1,0 +1,46 @@
+// health.go: can the file be written and read now?
+
+package localstore
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+)
+
+// probeKey names what a check writes, over what the one before wrote.
+var probeKey = []byte("probe")
+
+var errGone = errors.New("it was removed or replaced while it is in use: what is written now is lost when the gateway ends; restart it, and everybody logs in again")
+
+// Check implements session.Checker. It proves that the file still has its name,
+// and that a write as large as the largest session can be was taken by the disk,
+// synced, and read again: a full disk shows before small writes fail. It says
+// nothing about records that were written earlier.
+func (d *DB) Check(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	switch now, err := os.Stat(d.file); {
+	case errors.Is(err, os.ErrNotExist), err == nil && !os.SameFile(now, d.named):
+		return explain(d.file, errGone)
+	case err != nil:
+		return explain(d.file, err)
+	}
+	probe := make([]byte, maxValue)
+	rand.Read(probe) // a file system that compresses must find room for it, too
+	if err := d.write(ctx, func(t *txn) error {
+		t.put(kindProbe, probeKey, probe)
+		return nil
+	}); err != nil {
+		return explain(d.file, err)
+	}
+	return explain(d.file, d.read(func(v view) error {
+		if _, err := v.find(kindProbe, probeKey); err != nil {
+			return fmt.Errorf("reading what was just written: %w", err)
+		}
+		return nil
+	}))
+}
