@@ -112,6 +112,9 @@ func (c *Client) try() error {
 		_, err = c.List(ctx, user)
 	}
 	if err == nil {
+		_, err = c.count(ctx, []int{groupOf(user)})
+	}
+	if err == nil {
 		err = c.Delete(ctx, rec.Key)
 	}
 	if err == nil {

@@ -69,7 +69,8 @@ func (c *Client) Create(ctx context.Context, rec session.Record, limit int) erro
 func (c *Client) create(t *tx, rec session.Record, limit int) (out []string, err error) {
 	names := c.tune.names
 	index, epochKey := names.index(rec.User), names.epoch(rec.User)
-	answers, err := t.read([]string{"WATCH", index, epochKey}, []string{"HGETALL", index}, []string{"GET", epochKey})
+	answers, err := t.read([]string{"WATCH", index, epochKey},
+		[]string{"HGETALL", index}, []string{"GET", epochKey}, []string{"HGETALL", names.apps(groupOf(rec.User))})
 	if err != nil {
 		return nil, err
 	}
@@ -78,6 +79,10 @@ func (c *Client) create(t *tx, rec session.Record, limit int) (out []string, err
 		return nil, err
 	}
 	epoch, kept, err := decodeEpoch(text(answers[2]))
+	if err != nil {
+		return nil, err
+	}
+	counters, err := appsIn(answers[3])
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +127,7 @@ func (c *Client) create(t *tx, rec session.Record, limit int) (out []string, err
 		kept = spare(until)
 		writes = append(writes, []string{"SET", epochKey, encodeEpoch(epoch, kept), "PXAT", pxat(kept)})
 	}
-	_, err = t.exec(writes...)
+	_, err = t.exec(append(writes, names.counting(rec, out, counters)...)...)
 	return slices.DeleteFunc(out, func(key string) bool { return checkName(key) != nil }), err
 }
 

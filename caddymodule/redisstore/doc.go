@@ -15,6 +15,7 @@
 //
 //	HELLO AUTH SELECT PING CLIENT TRACKING
 //	GET SET DEL HGETALL HEXISTS HSET HDEL PEXPIREAT
+//	ZADD ZREM ZCOUNT ZREMRANGEBYSCORE
 //	WATCH UNWATCH MULTI EXEC
 //	WAIT           with wait_replicas; by default with Sentinel and Cluster
 //	ROLE           with Sentinel and Cluster
@@ -26,6 +27,7 @@
 //	ACL SETUSER gateway on >password resetkeys ~wechat:* resetchannels -@all
 //	  +hello +auth +select +ping +client|tracking
 //	  +get +set +del +hgetall +hexists +hset +hdel +pexpireat
+//	  +zadd +zrem +zcount +zremrangebyscore
 //	  +watch +unwatch +multi +exec +wait +role +cluster|slots
 //
 // and on Sentinels that have users:
@@ -62,9 +64,21 @@
 // Clocks of gateways and servers are to agree within a few seconds: expiries are
 // points in time.
 //
+// # A million users
+//
+// Redis remembers which gateway has read which key, to tell it of changes: four
+// keys and some 600 bytes for each session in use, and beyond
+// tracking-table-max-keys (a million by default, which are 250,000 sessions) it
+// forgets one for each that is new. Then a lease ends early, and its session costs
+// a look at Redis once more: no harm, but raise the bound, or set it to 0 for none.
+// A gateway keeps a million leases of 200 bytes each.
+//
+// Count, the metric of live sessions, asks for some two thousand small numbers and
+// takes some milliseconds of Redis' time.
+//
 // Reading order: store.go and caddyfile.go (the module), client.go (New and the
-// bounds of a call), keys.go (what is kept), create.go, sessions.go, users.go and
-// values.go (the calls), leases.go; then how servers are reached: link.go,
+// bounds of a call), keys.go (what is kept), create.go, sessions.go, users.go,
+// values.go and count.go (the calls), leases.go; then how servers are reached: link.go,
 // sentinel.go, cluster.go, node.go, beat.go, exchange.go, tx.go.
 //
 // The client library is rueidis: RESP3 with invalidation pushes on the connection

@@ -6,21 +6,25 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
-// A user's keys share a hash tag, so that a Cluster keeps them on one server and
-// one transaction changes them together. A session's locator is elsewhere: Get
-// knows the session's key only.
+// Users are in groups. All keys of a group share a hash tag, so that a Cluster
+// keeps them on one server and one transaction changes a user's together, with
+// the counters of the group. A session's locator is elsewhere: Get knows the
+// session's key only.
 //
-//	<prefix>s:<key>           the user of the session
-//	<prefix>r:{<user>}<key>   the session itself
-//	<prefix>u:{<user>}        hash, the index: session key to times
-//	<prefix>e:{<user>}        the user's epoch, renewed by DeleteUser
-//	<prefix>m:<key>           a mark
-//	<prefix>v:<key>           a shared value
+//	<prefix>s:<key>                  the user of the session
+//	<prefix>r:{<group>}<user>:<key>  the session itself
+//	<prefix>u:{<group>}<user>        hash, the index: session key to times
+//	<prefix>e:{<group>}<user>        the user's epoch, renewed by DeleteUser
+//	<prefix>n:{<group>}<app>         sorted set, the app's sessions: session key by expiry
+//	<prefix>a:{<group>}              hash, the apps with sessions: app to when its set goes
+//	<prefix>m:<key>                  a mark
+//	<prefix>v:<key>                  a shared value
 //
 // A session is valid when its locator, its record and its line in the index are
 // there and the record is of the user's present epoch. Ending it removes all
@@ -28,12 +32,33 @@ import (
 // change together or not at all; the locator is written before and removed after.
 type names struct{ prefix string }
 
-func (n names) locator(key string) string      { return n.prefix + "s:" + key }
-func (n names) record(user, key string) string { return n.prefix + "r:{" + user + "}" + key }
-func (n names) index(user string) string       { return n.prefix + "u:{" + user + "}" }
-func (n names) epoch(user string) string       { return n.prefix + "e:{" + user + "}" }
-func (n names) mark(key string) string         { return n.prefix + "m:" + key }
-func (n names) value(key string) string        { return n.prefix + "v:" + key }
+func (n names) locator(key string) string { return n.prefix + "s:" + key }
+func (n names) record(user, key string) string {
+	return n.prefix + "r" + tagOf(user) + user + ":" + key
+}
+func (n names) index(user string) string { return n.prefix + "u" + tagOf(user) + user }
+func (n names) epoch(user string) string { return n.prefix + "e" + tagOf(user) + user }
+func (n names) mark(key string) string   { return n.prefix + "m:" + key }
+func (n names) value(key string) string  { return n.prefix + "v:" + key }
+
+func (n names) counter(group int, app string) string { return n.prefix + "n" + tag(group) + app }
+func (n names) apps(group int) string                { return n.prefix + "a" + tag(group) }
+
+// groupCount is how many groups there are: enough to be spread evenly over the
+// servers of a Cluster, and few enough to ask all of them for a count.
+const groupCount = 1024
+
+// groupOf is the group of a user, the same on every node (FNV-1a).
+func groupOf(user string) int {
+	hash := uint32(2166136261)
+	for i := range len(user) {
+		hash = (hash ^ uint32(user[i])) * 16777619
+	}
+	return int(hash % groupCount)
+}
+
+func tag(group int) string     { return ":{" + strconv.Itoa(group) + "}" }
+func tagOf(user string) string { return tag(groupOf(user)) }
 
 const (
 	maxValue = 64 << 10

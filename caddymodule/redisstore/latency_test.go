@@ -70,7 +70,7 @@ func TestLeaseIsEnteredBeforeTheRead(t *testing.T) {
 		entered := func() bool {
 			c.link.leases.mu.Lock()
 			defer c.link.leases.mu.Unlock()
-			return len(c.link.leases.byKey[key]) > 0
+			return c.link.leases.byKey[c.link.leases.hash(key)] != nil
 		}
 		before := false
 		for attempt := 0; attempt < 10 && !before; attempt++ { // a busy machine may be late

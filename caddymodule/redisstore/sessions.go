@@ -213,12 +213,14 @@ func (c *Client) Delete(ctx context.Context, key string) error {
 	})
 }
 
-// end removes a session's record, with which it is over, and its line in the index.
+// end removes a session's record, with which it is over, and its line in the index
+// and in the counter.
 func (c *Client) end(ctx context.Context, user, key string) error {
 	record := c.tune.names.record(user, key)
 	defer c.link.leases.endKeys(record)
 	return c.transact(ctx, record, true, func(t *tx) error {
-		_, err := t.remove([]string{"DEL", record}, []string{"HDEL", c.tune.names.index(user), key})
+		_, err := t.remove([]string{"DEL", record}, []string{"HDEL", c.tune.names.index(user), key},
+			c.tune.names.discounting(user, []string{key}))
 		return err
 	})
 }

@@ -161,11 +161,16 @@ func (c *Client) DeleteUser(ctx context.Context, user string) (ended int, err er
 		for _, r := range recs { // first: their answers are counted
 			cmds = append(cmds, []string{"DEL", names.record(user, r.Key)})
 		}
+		var listed []string
 		for _, l := range lines {
 			if checkName(l.key) == nil {
 				cmds = append(cmds, []string{"DEL", names.record(user, l.key)})
 			}
 			cmds = append(cmds, []string{"HDEL", index, l.key})
+			listed = append(listed, l.key)
+		}
+		if len(listed) > 0 {
+			cmds = append(cmds, names.discounting(user, listed))
 		}
 		defer c.link.leases.endKeys(epoch)
 		err = c.transact(ctx, index, true, func(t *tx) error {

@@ -5,6 +5,7 @@ package sessiontest
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -259,6 +260,33 @@ var broken = []struct {
 			return s.UpdateValue(ctx, key, until, func([]byte) ([]byte, error) { return v, nil })
 		}}
 	}, caught: []string{"UpdateValue loses none of many at once", "between nodes: UpdateValue loses none"}},
+
+	{fault: "logins are counted, logouts are not", spoil: func(s session.Store) session.Store {
+		counts := map[string]int{}
+		var mu sync.Mutex
+		return miscounting{&faulty{Store: s, create: func(ctx context.Context, r session.Record, limit int) error {
+			mu.Lock()
+			defer mu.Unlock()
+			counts[session.AppTagOf(r.User)]++
+			return s.Create(ctx, r, limit)
+		}}, func(context.Context) (map[string]int, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			return maps.Clone(counts), nil
+		}}
+	}, caught: []string{"Count is the number of live sessions of each app", "Count leaves out what expired, within a minute",
+		"Count agrees with List after logins and logouts at once", "between nodes: Count counts the sessions of both"}},
+
+	{fault: "all apps are counted as one", spoil: func(s session.Store) session.Store {
+		return miscounting{s, func(ctx context.Context) (map[string]int, error) {
+			counts, err := s.(session.Counter).Count(ctx)
+			return map[string]int{appOne: counts[appOne] + counts[appTwo]}, err
+		}}
+	}, caught: []string{"Count is the number of live sessions of each app"}},
+
+	{fault: "a node counts its own", other: func(s session.Store) session.Store {
+		return miscounting{s, func(context.Context) (map[string]int, error) { return map[string]int{appOne: 5}, nil }}
+	}, caught: []string{"between nodes: Count counts the sessions of both"}},
 
 	{fault: "a canceled call is ErrNotFound", spoil: func(s session.Store) session.Store {
 		return &faulty{Store: s, get: func(ctx context.Context, key string) (session.Record, *session.Lease, error) {

@@ -33,13 +33,14 @@ type env struct {
 	store   session.Store
 	other   session.Store       // the same data from another node; only for peerChecks
 	forward func(time.Duration) // lets time pass
+	until   time.Time           // when what it makes expires: once for all, for it is compared
 }
 
 var ctx = context.Background()
 
 func checks() []check {
 	return slices.Concat(markChecks(), recordChecks(), expiryChecks(), limitChecks(), updateChecks(),
-		userChecks(), leaseChecks(), valueChecks(), cancelChecks(), concurrencyChecks())
+		userChecks(), leaseChecks(), valueChecks(), countingOnly(countChecks()), cancelChecks(), concurrencyChecks())
 }
 
 // expire lets time pass until the given moment is no longer in the future.
@@ -56,12 +57,13 @@ func name(kind string, n int) string {
 	return (kind + fmt.Sprintf("%08d", n) + "_-AZaz09_-AZaz09_-")[:22]
 }
 
-// rec is a session of the user, issued n seconds after a fixed moment.
-func rec(user, n int) session.Record {
+// rec is a session of the user, issued n seconds after a fixed moment. It is the
+// same each time a check asks for it, however long the store takes.
+func (e env) rec(user, n int) session.Record {
 	return session.Record{
 		Key: name(fmt.Sprintf("s%d-", user), n), User: name("u", user),
 		Value:    fmt.Appendf(nil, "user %d, session %d", user, n),
-		IssuedAt: time.Unix(1_750_000_000+int64(n), 0), ExpiresAt: later(),
+		IssuedAt: time.Unix(1_750_000_000+int64(n), 0), ExpiresAt: e.until,
 	}
 }
 

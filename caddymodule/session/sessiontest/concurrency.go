@@ -16,7 +16,7 @@ func concurrencyChecks() []check {
 			together(16, func(worker int) {
 				rnd := rand.New(rand.NewPCG(uint64(worker), 1))
 				for range 150 {
-					r := rec(rnd.IntN(users), rnd.IntN(each))
+					r := e.rec(rnd.IntN(users), rnd.IntN(each))
 					if rnd.IntN(4) == 0 { // keys that change hands
 						r.Key = name("shared", rnd.IntN(4))
 					}
@@ -26,7 +26,7 @@ func concurrencyChecks() []check {
 				}
 			})
 			for u := range users {
-				user := rec(u, 0).User
+				user := e.rec(u, 0).User
 				list, err := e.store.List(ctx, user)
 				if err != nil || len(list) > limit {
 					t.Fatalf("List = %d sessions, %v, want at most %d, nil", len(list), err, limit)
@@ -40,7 +40,7 @@ func concurrencyChecks() []check {
 				}
 				var mine []session.Record
 				for n := range each {
-					mine = append(mine, rec(u, n))
+					mine = append(mine, e.rec(u, n))
 				}
 				wantConsistent(t, e.store, user, mine...)
 			}

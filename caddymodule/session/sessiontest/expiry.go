@@ -13,7 +13,7 @@ func expiryChecks() []check {
 	return []check{
 		{"an expired record is absent for every call", func(t tb, e env) {
 			until := soon()
-			r, keep := expiring(rec(1, 1), until), rec(1, 2)
+			r, keep := expiring(e.rec(1, 1), until), e.rec(1, 2)
 			create(t, e.store, r, 0)
 			create(t, e.store, keep, 0)
 			get(t, e.store, r.Key)
@@ -35,7 +35,7 @@ func expiryChecks() []check {
 			// at the very expiry and a while after it, swept by then or not
 			for i, after := range []time.Duration{0, 100 * time.Millisecond} {
 				until := soon()
-				same, change := rec(1+10*i, 1), rec(1+10*i, 2)
+				same, change := e.rec(1+10*i, 1), e.rec(1+10*i, 2)
 				create(t, e.store, expiring(same, until), 0)
 				create(t, e.store, expiring(change, until), 0)
 				e.expire(until.Add(after))
@@ -59,16 +59,16 @@ func expiryChecks() []check {
 		}},
 		{"Create with a past expiry keeps nothing, least of all for ever", func(t tb, e env) {
 			for i, until := range []time.Time{past(), time.Now(), time.Unix(0, 0)} {
-				r := expiring(rec(1, i), until)
+				r := expiring(e.rec(1, i), until)
 				create(t, e.store, r, 0)
 				wantAbsent(t, e.store, r.Key, "expired when created")
 			}
-			wantList(t, e.store, rec(1, 1).User)
+			wantList(t, e.store, e.rec(1, 1).User)
 			e.forward(2 * time.Second)
-			wantList(t, e.store, rec(1, 1).User)
+			wantList(t, e.store, e.rec(1, 1).User)
 		}},
 		{"Create with a past expiry deletes what is under the key", func(t tb, e env) {
-			r := rec(1, 1)
+			r := e.rec(1, 1)
 			create(t, e.store, r, 0)
 			_, lease := get(t, e.store, r.Key)
 			create(t, e.store, expiring(r, past()), 0)
@@ -79,16 +79,16 @@ func expiryChecks() []check {
 			wantList(t, e.store, r.User)
 		}},
 		{"Create with a past expiry pushes nobody out", func(t tb, e env) {
-			a, b := rec(1, 1), rec(1, 2)
+			a, b := e.rec(1, 1), e.rec(1, 2)
 			create(t, e.store, a, 2)
 			create(t, e.store, b, 2)
-			create(t, e.store, expiring(rec(1, 3), past()), 2)
+			create(t, e.store, expiring(e.rec(1, 3), past()), 2)
 			wantList(t, e.store, a.User, a, b)
 		}},
 		// A store that writes the value without its expiry makes sessions immortal.
 		{"Update keeps the expiry", func(t tb, e env) {
 			until := soon()
-			r := expiring(rec(1, 1), until)
+			r := expiring(e.rec(1, 1), until)
 			create(t, e.store, r, 0)
 			if err := e.store.Update(ctx, r.Key, set("changed")); err != nil {
 				t.Fatalf("Update = %v, want nil", err)
@@ -102,7 +102,7 @@ func expiryChecks() []check {
 		}},
 		{"the last expiry of a replaced record counts", func(t tb, e env) {
 			until := soon()
-			longer, shorter := rec(1, 1), rec(1, 2)
+			longer, shorter := e.rec(1, 1), e.rec(1, 2)
 			create(t, e.store, expiring(longer, until), 0)
 			create(t, e.store, longer, 0)
 			create(t, e.store, shorter, 0)
@@ -114,7 +114,7 @@ func expiryChecks() []check {
 		}},
 		{"an entry of a hundred years does not expire at once", func(t tb, e env) {
 			until := time.Now().Truncate(time.Second).AddDate(100, 0, 0)
-			r := expiring(rec(1, 1), until)
+			r := expiring(e.rec(1, 1), until)
 			create(t, e.store, r, 0)
 			wantMark(t, e.store, name("m", 1), until, true)
 			got, _ := get(t, e.store, r.Key)

@@ -13,38 +13,38 @@ import (
 // calls are all methods with arguments that would succeed.
 var calls = []struct {
 	method string
-	run    func(ctx context.Context, s session.Store) error
+	run    func(ctx context.Context, e env) error
 }{
-	{"Mark", func(ctx context.Context, s session.Store) error {
-		first, err := s.Mark(ctx, name("m", 1), later())
+	{"Mark", func(ctx context.Context, e env) error {
+		first, err := e.store.Mark(ctx, name("m", 1), later())
 		if first && err != nil {
 			return errors.New("first is true beside an error")
 		}
 		return err
 	}},
-	{"Create", func(ctx context.Context, s session.Store) error { return s.Create(ctx, rec(1, 9), 2) }},
-	{"Get", func(ctx context.Context, s session.Store) error {
-		_, _, err := s.Get(ctx, rec(1, 1).Key)
+	{"Create", func(ctx context.Context, e env) error { return e.store.Create(ctx, e.rec(1, 9), 2) }},
+	{"Get", func(ctx context.Context, e env) error {
+		_, _, err := e.store.Get(ctx, e.rec(1, 1).Key)
 		return err
 	}},
-	{"Update", func(ctx context.Context, s session.Store) error {
-		return s.Update(ctx, rec(1, 1).Key, set("changed"))
+	{"Update", func(ctx context.Context, e env) error {
+		return e.store.Update(ctx, e.rec(1, 1).Key, set("changed"))
 	}},
-	{"Delete", func(ctx context.Context, s session.Store) error { return s.Delete(ctx, rec(1, 1).Key) }},
-	{"List", func(ctx context.Context, s session.Store) error {
-		_, err := s.List(ctx, rec(1, 1).User)
+	{"Delete", func(ctx context.Context, e env) error { return e.store.Delete(ctx, e.rec(1, 1).Key) }},
+	{"List", func(ctx context.Context, e env) error {
+		_, err := e.store.List(ctx, e.rec(1, 1).User)
 		return err
 	}},
-	{"DeleteUser", func(ctx context.Context, s session.Store) error {
-		_, err := s.DeleteUser(ctx, rec(1, 1).User)
+	{"DeleteUser", func(ctx context.Context, e env) error {
+		_, err := e.store.DeleteUser(ctx, e.rec(1, 1).User)
 		return err
 	}},
-	{"Value", func(ctx context.Context, s session.Store) error {
-		_, err := s.Value(ctx, name("v", 1))
+	{"Value", func(ctx context.Context, e env) error {
+		_, err := e.store.Value(ctx, name("v", 1))
 		return err
 	}},
-	{"UpdateValue", func(ctx context.Context, s session.Store) error {
-		return s.UpdateValue(ctx, name("v", 1), later(), set("changed"))
+	{"UpdateValue", func(ctx context.Context, e env) error {
+		return e.store.UpdateValue(ctx, name("v", 1), later(), set("changed"))
 	}},
 }
 
@@ -53,20 +53,20 @@ var calls = []struct {
 func cancelChecks() (list []check) {
 	for _, call := range calls {
 		list = append(list, check{call.method + " with a context that is done is its error, and no half of it", func(t tb, e env) {
-			create(t, e.store, rec(1, 1), 0)
-			create(t, e.store, rec(1, 2), 0)
+			create(t, e.store, e.rec(1, 1), 0)
+			create(t, e.store, e.rec(1, 2), 0)
 			update(t, e, name("v", 1), later(), set("value"))
 			canceled, cancel := context.WithCancel(ctx)
 			cancel()
-			if err := call.run(canceled, e.store); !errors.Is(err, context.Canceled) || errors.Is(err, session.ErrNotFound) {
+			if err := call.run(canceled, e); !errors.Is(err, context.Canceled) || errors.Is(err, session.ErrNotFound) {
 				t.Errorf("canceled %s = %v, want context.Canceled", call.method, err)
 			}
 			late, cancel := context.WithDeadline(ctx, time.Now().Add(-time.Second))
 			defer cancel()
-			if err := call.run(late, e.store); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, session.ErrNotFound) {
+			if err := call.run(late, e); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, session.ErrNotFound) {
 				t.Errorf("late %s = %v, want context.DeadlineExceeded", call.method, err)
 			}
-			wantConsistent(t, e.store, rec(1, 1).User, rec(1, 1), rec(1, 2), rec(1, 9))
+			wantConsistent(t, e.store, e.rec(1, 1).User, e.rec(1, 1), e.rec(1, 2), e.rec(1, 9))
 		}})
 	}
 	return list
@@ -107,7 +107,7 @@ func unreachableChecks() (list []check) {
 		list = append(list, check{call.method + " of a store that cannot answer is an error, and not ErrNotFound", func(t tb, e env) {
 			limited, cancel := context.WithTimeout(ctx, 10*time.Second)
 			defer cancel()
-			if err := call.run(limited, e.store); err == nil || errors.Is(err, session.ErrNotFound) || errors.Is(err, session.ErrFull) {
+			if err := call.run(limited, e); err == nil || errors.Is(err, session.ErrNotFound) || errors.Is(err, session.ErrFull) {
 				t.Errorf("%s = %v, want an error that means: could not answer", call.method, err)
 			}
 		}})

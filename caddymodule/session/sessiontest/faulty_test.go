@@ -77,3 +77,11 @@ func (f *faulty) UpdateValue(ctx context.Context, key string, until time.Time, c
 	}
 	return f.Store.UpdateValue(ctx, key, until, change)
 }
+
+// miscounting is a store that counts in another way.
+type miscounting struct {
+	session.Store
+	count func(context.Context) (map[string]int, error)
+}
+
+func (m miscounting) Count(ctx context.Context) (map[string]int, error) { return m.count(ctx) }

@@ -4,12 +4,13 @@ package sessiontest
 
 import (
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
-// enders are the calls that end the lease of a record, rec(1, 1).
+// enders are the calls that end the lease of a record, env.rec(1, 1).
 var enders = []struct {
 	call string
 	run  func(s session.Store, r session.Record) error
@@ -48,7 +49,7 @@ func leaseChecks() []check {
 			t.Errorf("no lease outlived calls that do not concern its record")
 		}},
 		{"a lease never comes back to life", func(t tb, e env) {
-			r := rec(1, 1)
+			r := e.rec(1, 1)
 			create(t, e.store, r, 0)
 			_, first := get(t, e.store, r.Key)
 			wantDelete(t, e, r.Key)
@@ -62,7 +63,7 @@ func leaseChecks() []check {
 			}
 		}},
 		{"all leases of a record end, not the last one alone", func(t tb, e env) {
-			r := rec(1, 1)
+			r := e.rec(1, 1)
 			create(t, e.store, r, 0)
 			leases := make([]*session.Lease, 20)
 			for i := range leases {
@@ -79,17 +80,20 @@ func leaseChecks() []check {
 		// that nobody ends.
 		{"a lease that was handed out while its record ended is over", func(t tb, e env) {
 			for n := range 50 {
-				r := rec(1, n)
+				r := e.rec(1, n)
 				create(t, e.store, r, 0)
 				leases := make([]*session.Lease, 8)
+				var read atomic.Int32
 				together(len(leases)+1, func(i int) {
 					if i == len(leases) {
+						spin(func() bool { return read.Load() >= int32(n%len(leases)) }) // now early, now late
 						if err := e.store.Delete(ctx, r.Key); err != nil {
 							t.Errorf("Delete = %v, want nil", err)
 						}
 						return
 					}
 					_, l, err := e.store.Get(ctx, r.Key)
+					read.Add(1)
 					if err != nil && !errors.Is(err, session.ErrNotFound) {
 						t.Errorf("Get = %v, want nil or ErrNotFound", err)
 					}
@@ -107,7 +111,7 @@ func leaseChecks() []check {
 	}
 	for _, end := range enders {
 		list = append(list, check{"a lease ends at once by " + end.call, func(t tb, e env) {
-			r := rec(1, 1)
+			r := e.rec(1, 1)
 			create(t, e.store, r, 0)
 			_, lease := get(t, e.store, r.Key)
 			if !lease.Live() {
@@ -132,7 +136,7 @@ func leaseChecks() []check {
 // staysLive reports whether a lease outlived what does not concern its record.
 func staysLive(t tb, e env) bool {
 	t.Helper()
-	r, sibling, stranger := rec(1, 5), rec(1, 3), rec(2, 1)
+	r, sibling, stranger := e.rec(1, 5), e.rec(1, 3), e.rec(2, 1)
 	create(t, e.store, r, 0)
 	create(t, e.store, sibling, 0)
 	create(t, e.store, stranger, 0)
@@ -147,8 +151,8 @@ func staysLive(t tb, e env) bool {
 	}
 	err := errors.Join(errMark, errUser,
 		e.store.Update(ctx, sibling.Key, set("changed")),
-		e.store.Create(ctx, rec(1, 4), 2), // pushes the sibling out
-		e.store.Delete(ctx, rec(1, 4).Key),
+		e.store.Create(ctx, e.rec(1, 4), 2), // pushes the sibling out
+		e.store.Delete(ctx, e.rec(1, 4).Key),
 		e.store.UpdateValue(ctx, r.Key, later(), set("value")),
 	)
 	if err != nil {

@@ -59,7 +59,7 @@ func markChecks() []check {
 			}
 		}},
 		{"marks, records and values under one key are three things", func(t tb, e env) {
-			r := rec(1, 1)
+			r := e.rec(1, 1)
 			wantMark(t, e.store, r.Key, later(), true)
 			wantAbsent(t, e.store, r.Key, "only a mark was set")
 			create(t, e.store, r, 0)

@@ -22,7 +22,7 @@ func peerChecks() []check {
 			}
 		}},
 		{"between nodes: a session is good on the other within a second", func(t tb, e env) {
-			r := rec(1, 1)
+			r := e.rec(1, 1)
 			create(t, e.store, r, 0)
 			if !within(grace, func() bool {
 				_, _, err := e.other.Get(ctx, r.Key)
@@ -36,14 +36,14 @@ func peerChecks() []check {
 		}},
 		{"between nodes: the limit counts sessions of both", func(t tb, e env) {
 			for n := range 6 {
-				create(t, []session.Store{e.store, e.other}[n%2], rec(1, n), 3)
+				create(t, []session.Store{e.store, e.other}[n%2], e.rec(1, n), 3)
 			}
-			want := []session.Record{rec(1, 3), rec(1, 4), rec(1, 5)}
-			wantList(t, e.other, rec(1, 1).User, want...)
-			wantList(t, e.store, rec(1, 1).User, want...)
+			want := []session.Record{e.rec(1, 3), e.rec(1, 4), e.rec(1, 5)}
+			wantList(t, e.other, e.rec(1, 1).User, want...)
+			wantList(t, e.store, e.rec(1, 1).User, want...)
 		}},
 		{"between nodes: Update loses none", func(t tb, e env) {
-			r := rec(1, 1)
+			r := e.rec(1, 1)
 			r.Value = []byte("0")
 			create(t, e.store, r, 0)
 			together(10, func(i int) {
@@ -82,7 +82,7 @@ func peerChecks() []check {
 		}},
 		{"between nodes: Update never resurrects what the other ended", func(t tb, e env) {
 			for n := range 10 {
-				r := rec(1, n)
+				r := e.rec(1, n)
 				create(t, e.store, r, 0)
 				together(5, func(i int) {
 					if i == 0 {
@@ -104,22 +104,23 @@ func peerChecks() []check {
 			}
 		}},
 		{"between nodes: DeleteUser ends what the other created", func(t tb, e env) {
-			create(t, e.store, rec(1, 1), 0)
-			create(t, e.other, rec(1, 2), 0)
-			if n, err := e.other.DeleteUser(ctx, rec(1, 1).User); n != 2 || err != nil {
+			create(t, e.store, e.rec(1, 1), 0)
+			create(t, e.other, e.rec(1, 2), 0)
+			if n, err := e.other.DeleteUser(ctx, e.rec(1, 1).User); n != 2 || err != nil {
 				t.Errorf("DeleteUser = %d, %v, want 2, nil", n, err)
 			}
 			for n := 1; n <= 2; n++ {
-				wantAbsent(t, e.other, rec(1, n).Key, "its user was deleted")
-				if !within(grace, func() bool { return gone(e.store, rec(1, n).Key) }) {
+				wantAbsent(t, e.other, e.rec(1, n).Key, "its user was deleted")
+				if !within(grace, func() bool { return gone(e.store, e.rec(1, n).Key) }) {
 					t.Errorf("the other node still has session %d after a second", n)
 				}
 			}
 		}},
 	}
+	list = append(list, countingOnly(countPeerChecks())...)
 	for _, end := range enders {
 		list = append(list, check{"between nodes: a lease ends within a second by " + end.call + " on the other", func(t tb, e env) {
-			r := rec(1, 1)
+			r := e.rec(1, 1)
 			create(t, e.store, r, 0)
 			e.forward(100 * time.Millisecond) // an echo of the Create may end the first lease
 			_, lease := get(t, e.store, r.Key)

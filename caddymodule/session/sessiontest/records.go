@@ -11,7 +11,7 @@ import (
 func recordChecks() []check {
 	return []check{
 		{"Get returns what Create kept", func(t tb, e env) {
-			a, b := rec(1, 1), rec(2, 2)
+			a, b := e.rec(1, 1), e.rec(2, 2)
 			create(t, e.store, a, 0)
 			create(t, e.store, b, 0)
 			got, lease := get(t, e.store, a.Key)
@@ -23,13 +23,13 @@ func recordChecks() []check {
 			wantRecord(t, got, b)
 		}},
 		{"Get of what never was is ErrNotFound", func(t tb, e env) {
-			wantAbsent(t, e.store, rec(1, 1).Key, "never created")
-			create(t, e.store, rec(1, 2), 0)
-			wantAbsent(t, e.store, rec(1, 1).Key, "another was created")
-			wantAbsent(t, e.store, rec(1, 2).User, "a user is no record")
+			wantAbsent(t, e.store, e.rec(1, 1).Key, "never created")
+			create(t, e.store, e.rec(1, 2), 0)
+			wantAbsent(t, e.store, e.rec(1, 1).Key, "another was created")
+			wantAbsent(t, e.store, e.rec(1, 2).User, "a user is no record")
 		}},
 		{"Create replaces what is under the key", func(t tb, e env) {
-			old, r := rec(1, 1), rec(1, 1)
+			old, r := e.rec(1, 1), e.rec(1, 1)
 			r.Value, r.IssuedAt, r.ExpiresAt = []byte("new"), r.IssuedAt.Add(time.Minute), r.ExpiresAt.Add(time.Minute)
 			create(t, e.store, old, 0)
 			create(t, e.store, r, 0)
@@ -38,7 +38,7 @@ func recordChecks() []check {
 			wantList(t, e.store, r.User, r)
 		}},
 		{"Create under the key of another user's record takes it from that user", func(t tb, e env) {
-			old, keep, r := rec(1, 1), rec(1, 2), rec(2, 1)
+			old, keep, r := e.rec(1, 1), e.rec(1, 2), e.rec(2, 1)
 			r.Key = old.Key
 			create(t, e.store, old, 0)
 			create(t, e.store, keep, 0)
@@ -52,7 +52,7 @@ func recordChecks() []check {
 			wantRecord(t, got, r)
 		}},
 		{"Delete ends a session, and only that one", func(t tb, e env) {
-			a, b := rec(1, 1), rec(1, 2)
+			a, b := e.rec(1, 1), e.rec(1, 2)
 			create(t, e.store, a, 0)
 			create(t, e.store, b, 0)
 			wantDelete(t, e, a.Key)
@@ -60,13 +60,13 @@ func recordChecks() []check {
 			wantList(t, e.store, a.User, b)
 		}},
 		{"Delete of what is not there succeeds", func(t tb, e env) {
-			wantDelete(t, e, rec(1, 1).Key)
-			create(t, e.store, rec(1, 1), 0)
-			wantDelete(t, e, rec(1, 1).Key)
-			wantDelete(t, e, rec(1, 1).Key)
+			wantDelete(t, e, e.rec(1, 1).Key)
+			create(t, e.store, e.rec(1, 1), 0)
+			wantDelete(t, e, e.rec(1, 1).Key)
+			wantDelete(t, e, e.rec(1, 1).Key)
 		}},
 		{"a deleted key can be created anew", func(t tb, e env) {
-			r := rec(1, 1)
+			r := e.rec(1, 1)
 			create(t, e.store, r, 0)
 			wantDelete(t, e, r.Key)
 			create(t, e.store, r, 0)
@@ -83,28 +83,28 @@ func recordChecks() []check {
 				all[i] = byte(i * 7)
 			}
 			for i, value := range [][]byte{all, all[:1], all[:256], []byte("\x00\r\n\xff{}'\";--"), bytes.Repeat([]byte{0}, 4096)} {
-				r := rec(1, i)
+				r := e.rec(1, i)
 				r.Value = value
 				create(t, e.store, r, 0)
 				got, _ := get(t, e.store, r.Key)
 				wantRecord(t, got, r)
 			}
-			if err := e.store.Update(ctx, rec(1, 1).Key, func([]byte) ([]byte, error) { return all, nil }); err != nil {
+			if err := e.store.Update(ctx, e.rec(1, 1).Key, func([]byte) ([]byte, error) { return all, nil }); err != nil {
 				t.Fatalf("Update to 64 KiB = %v, want nil", err)
 			}
-			if got, _ := get(t, e.store, rec(1, 1).Key); !bytes.Equal(got.Value, all) {
+			if got, _ := get(t, e.store, e.rec(1, 1).Key); !bytes.Equal(got.Value, all) {
 				t.Errorf("64 KiB were changed by Update")
 			}
 		}},
 		{"keys and users may be any 22 characters of the alphabet", func(t tb, e env) {
 			keys := alphabetKeys()
 			for i, key := range keys {
-				r := rec(i, i)
+				r := e.rec(i, i)
 				r.Key, r.User = key, key
 				create(t, e.store, r, 1)
 			}
 			for i, key := range keys {
-				r := rec(i, i)
+				r := e.rec(i, i)
 				r.Key, r.User, r.ExpiresAt = key, key, time.Time{}
 				got, _ := get(t, e.store, key)
 				got.ExpiresAt = time.Time{}
@@ -113,7 +113,7 @@ func recordChecks() []check {
 		}},
 		// Callers keep what they gave and were given; the suite modifies neither.
 		{"byte slices that went in or came out are not modified", func(t tb, e env) {
-			r := rec(1, 1)
+			r := e.rec(1, 1)
 			given := slices.Clone(r.Value)
 			create(t, e.store, r, 0)
 			first, _ := get(t, e.store, r.Key)
@@ -130,7 +130,7 @@ func recordChecks() []check {
 			}
 			wantDelete(t, e, r.Key)
 			for i := range 50 { // what might reuse a buffer
-				create(t, e.store, rec(1, 10+i), 3)
+				create(t, e.store, e.rec(1, 10+i), 3)
 			}
 			if !bytes.Equal(r.Value, given) || !bytes.Equal(first.Value, given) || !bytes.Equal(listed[0].Value, given) {
 				t.Errorf("given %q, it is now %q; handed out %q and %q", given, r.Value, first.Value, listed[0].Value)

@@ -97,7 +97,7 @@ func (c *config) run(t *testing.T, list []check, open func(t *testing.T) env) {
 		t.Run(ck.rule, func(t *testing.T) {
 			one := func(t *testing.T) {
 				e := open(t)
-				e.forward = time.Sleep
+				e.until, e.forward = later(), time.Sleep
 				if c.forward != nil {
 					e.forward = func(d time.Duration) { c.forward(t, d) }
 				}

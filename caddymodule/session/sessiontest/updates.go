@@ -12,9 +12,9 @@ import (
 func updateChecks() []check {
 	return []check{
 		{"Update changes the value and nothing else", func(t tb, e env) {
-			r := rec(1, 1)
+			r := e.rec(1, 1)
 			create(t, e.store, r, 0)
-			create(t, e.store, rec(1, 2), 0)
+			create(t, e.store, e.rec(1, 2), 0)
 			err := e.store.Update(ctx, r.Key, func(v []byte) ([]byte, error) {
 				if string(v) != string(r.Value) {
 					t.Errorf("change was given %q, want %q", v, r.Value)
@@ -27,10 +27,10 @@ func updateChecks() []check {
 			r.Value = []byte("a rather longer value than the one before it")
 			got, _ := get(t, e.store, r.Key)
 			wantRecord(t, got, r)
-			wantList(t, e.store, r.User, r, rec(1, 2))
+			wantList(t, e.store, r.User, r, e.rec(1, 2))
 		}},
 		{"Update of what is not there is ErrNotFound and brings nothing", func(t tb, e env) {
-			r := rec(1, 1)
+			r := e.rec(1, 1)
 			for _, why := range []string{"never created", "deleted"} {
 				if err := e.store.Update(ctx, r.Key, set("risen")); !errors.Is(err, session.ErrNotFound) {
 					t.Errorf("%s: Update = %v, want ErrNotFound", why, err)
@@ -42,7 +42,7 @@ func updateChecks() []check {
 			}
 		}},
 		{"Update returns an error of change as it is and writes nothing", func(t tb, e env) {
-			r := rec(1, 1)
+			r := e.rec(1, 1)
 			create(t, e.store, r, 0)
 			// an error of change is never taken for one of the store's own
 			for _, own := range []error{errors.New("no"), session.ErrNotFound, session.ErrFull} {
@@ -55,7 +55,7 @@ func updateChecks() []check {
 			}
 		}},
 		{"Update loses none of many at once", func(t tb, e env) {
-			r := rec(1, 1)
+			r := e.rec(1, 1)
 			r.Value = []byte("0")
 			create(t, e.store, r, 0)
 			const workers, rounds = 20, 25
@@ -88,7 +88,7 @@ func updateChecks() []check {
 			})
 		}},
 		{"Update that began before a Delete does not write after it", func(t tb, e env) {
-			r := rec(1, 1)
+			r := e.rec(1, 1)
 			create(t, e.store, r, 0)
 			// another goroutine: a store may hold the record while change runs
 			inside, deleted := make(chan struct{}), make(chan error, 1)
@@ -119,7 +119,7 @@ func updateChecks() []check {
 // neverResurrects lets 1000 updates of a record meet what ends it.
 func neverResurrects(t tb, e env, end func(session.Record) error) {
 	for round := range 10 {
-		r := rec(1+round, round)
+		r := e.rec(1+round, round)
 		create(t, e.store, r, 0)
 		var done atomic.Int32
 		together(11, func(i int) {
