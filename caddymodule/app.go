@@ -57,7 +57,7 @@ type App struct {
 	// How tokens are signed.
 	Token *TokenConfig `json:"token,omitempty"`
 
-	// Where sessions are kept. Default: `memory`
+	// Where sessions are kept. Default: `local`, a file on disk
 	StoreRaw json.RawMessage `json:"store,omitempty" caddy:"namespace=wechat.stores inline_key=store"`
 
 	// Files with keys that seal what the store keeps: the first seals, all open.
@@ -100,7 +100,7 @@ const (
 	maxSessionLifetime     = caddy.Duration(366 * 24 * time.Hour)
 	defaultSessionsPerUser = 10
 	defaultDataMaxAge      = caddy.Duration(10 * time.Minute)
-	defaultStore           = `{"store":"memory"}`
+	defaultStore           = `{"store":"local"}`
 )
 
 // clients outlive a configuration: a reload must not close connections that are

@@ -14,8 +14,8 @@ import (
 //		max_sessions <n>
 //	}]
 //
-// Without a file it is wechat/sessions.db in Caddy's data directory; without a
-// block, a million sessions may be live.
+// Without a file it is wechat/sessions.db in Caddy's storage; without a block, a
+// million sessions may be live.
 func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the store's name
 	if d.NextArg() {

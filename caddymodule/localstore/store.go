@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/certmagic"
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
@@ -45,9 +46,11 @@ func (p pooled) Destruct() error { return p.close() }
 // start anew, move the file away, and everybody logs in again. While the disk is full, logins and logouts are
 // answered with 503 and sessions stay good; nothing needs to be done but to make room.
 type Store struct {
-	// The database file; placeholders are replaced. It is made if there is none,
-	// with its directory, readable for the gateway's user alone.
-	// Default: wechat/sessions.db in Caddy's data directory.
+	// The database file, on a local disk; placeholders are replaced. It is made
+	// if there is none, with its directory, readable for the gateway's user alone.
+	// Default: `wechat/sessions.db` in the directory that is Caddy's storage
+	// (`storage file_system <root>`, or else Caddy's data directory). With another
+	// storage module it is in Caddy's data directory.
 	File string `json:"file,omitempty"`
 
 	// How many sessions may be live at the same time. As many marks of redeemed
@@ -71,16 +74,13 @@ func (*Store) CaddyModule() caddy.ModuleInfo {
 
 // Provision takes the database, a new one or that of the configuration before.
 // Only Start opens it, or a request that comes first.
-func (s *Store) Provision(caddy.Context) error {
+func (s *Store) Provision(ctx caddy.Context) error {
 	if s.MaxSessions < 0 {
 		return fmt.Errorf("max_sessions is %d, it must be at least 1", s.MaxSessions)
 	}
-	file := filepath.Join(caddy.AppDataDir(), "wechat", "sessions.db")
-	if s.File != "" {
-		var err error
-		if file, err = caddy.NewReplacer().ReplaceOrErr(s.File, true, true); err != nil {
-			return fmt.Errorf("replacing placeholders in the name of the session file: %w", err)
-		}
+	file, err := s.file(ctx)
+	if err != nil {
+		return err
 	}
 	name, err := resolve(file)
 	if err != nil {
@@ -95,6 +95,24 @@ func (s *Store) Provision(caddy.Context) error {
 	s.shared, s.bounds = v.(pooled).shared, new(Limits{Sessions: s.MaxSessions}.bounds())
 	s.tune(s.bounds)
 	return nil
+}
+
+// file returns the name of the session file. The default goes with Caddy's
+// storage, so that gateways on one machine that have a storage each have a file
+// each, and so that the file moves with the keys that seal what is in it.
+func (s *Store) file(ctx caddy.Context) (string, error) {
+	if s.File != "" {
+		file, err := caddy.NewReplacer().ReplaceOrErr(s.File, true, true)
+		if err != nil {
+			return "", fmt.Errorf("replacing placeholders in the name of the session file: %w", err)
+		}
+		return file, nil
+	}
+	root := caddy.AppDataDir()
+	if storage, ok := ctx.Storage().(*certmagic.FileStorage); ok {
+		root = storage.Path
+	}
+	return filepath.Join(root, "wechat", "sessions.db"), nil
 }
 
 // Cleanup gives back what Provision took; Caddy also calls it when Provision
