@@ -86,14 +86,26 @@ func plainPath(path string) bool {
 			return false
 		}
 	}
+	if strings.ContainsAny(path, syntaxLookalikes) {
+		return false
+	}
 	for segment := range strings.SplitSeq(path, "/") {
 		// "." and "..", and "..." or ".. " that Windows trims to them
-		if segment != "" && strings.Trim(segment, ". ") == "" {
+		if segment != "" && strings.Trim(segment, dotLookalikes) == "" {
 			return false
 		}
 	}
 	return true
 }
+
+// What becomes a slash, a backslash or a per cent sign, and what a dot, a blank
+// or a semicolon, where a backend brings text into a compatibility form of
+// Unicode (NFKC) or Windows fits it into a code page. A dot in a name is only a
+// dot: it takes a whole segment of them to lead elsewhere.
+const (
+	syntaxLookalikes = "\u2044\u2215\u2216\u29f5\u29f8\u29f9\ufe68\ufe6a\uff05\uff0f\uff3c"
+	dotLookalikes    = ". \u00a0\u3000\u2024\u2025\u2026\ufe52\uff0e\u037e\uff1b"
+)
 
 // hidesSyntax reports whether an escaped path has characters encoded that mean
 // something to whoever decodes them at another moment than we do.

@@ -22,11 +22,14 @@ func TestPublicMatch(t *testing.T) {
 	p := publicOf(t, "/public/*", "/healthz", "/")
 	for target, want := range map[string]bool{
 		"/public/x": true, "/public/": true, "/public/a%20b": true, "/public/x?a=/../": true, "/%70ublic/x": true, "/healthz": true, "/": true,
-		"/public/%c3%bc": true, "/public/..x": true, "/public//x": true,
+		"/public/%c3%bc": true, "/public/..x": true, "/public//x": true, "/public/a%e2%80%a6": true, "/public/%e8%af%b4%ef%bc%9b%e6%98%8e": true,
 		"/public": false, "/Public/x": false, "/healthz/": false, "//healthz": false, "//public/x": false, "/x": false,
 		"/public/../x": false, "/public/.": false, "/public/...": false, "/public/%2e%2e/x": false, "/public/..;/x": false, "/public/;x": false,
 		"/public/%5c..": false, "/public/%2f": false, "/public/%252e": false, "/public/%00": false, "/public/%23": false, "/public/%3f": false,
 		"/public/%ff": false, "/public/%3b": false, "/public/%0a": false, "/public/%7f": false, "/public/..%20/x": false,
+		// fullwidth and other forms of / \ . ; and blank
+		"/public/..%ef%bc%8fx": false, "/public/..%e2%88%95x": false, "/public/..%ef%bc%bcx": false, "/public/%ef%bc%852e": false,
+		"/public/%ef%bc%8e%ef%bc%8e/x": false, "/public/%e2%80%a5/x": false, "/public/%e2%80%a4./x": false, "/public/..%ef%bc%9b/x": false, "/public/..%c2%a0/x": false,
 	} {
 		u, err := url.ParseRequestURI(target)
 		if err != nil {

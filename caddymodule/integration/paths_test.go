@@ -19,6 +19,9 @@ var notPublic = []string{
 	"/public/%00", "/public/x%00.png", "/public/%0a", "/public/%0d%0aX", "/public/%7f", "/public/%09",
 	"/public/%c0%ae%c0%ae/api", "/public/%ff", "/public/%80",
 	"/public/..%20/api", "/public/..%20./api", "/public/%2e%20/x",
+	// what a backend that brings text into NFKC takes for / \ . and ;
+	"/public/..%ef%bc%8fapi%ef%bc%8fme", "/public/..%e2%88%95api", "/public/..%ef%bc%bcapi", "/public/%ef%bc%8e%ef%bc%8e/api", "/public/%e2%80%a5/api",
+	"/public/%e2%80%a4%e2%80%a4/api", "/public/..%ef%bc%9b/api", "/public/..%c2%a0/api", "/public/%ef%bc%852e%ef%bc%852e/api",
 	"/public/x%23y", "/public/x%3fy",
 	"/api?/public/x", "/api%3f/public/x", "/api/public/x",
 }
@@ -26,7 +29,7 @@ var notPublic = []string{
 // isPublic are paths that it does let in.
 var isPublic = []string{
 	"/public/", "/public/x", "/public/x/y.z", "/public/x?y", "/public/x?../../api/me", "/public/a%20b", "/public/%c3%bc",
-	"/public/.well-known/x", "/public/..x", "/public/x..", "/public/a+b,c=d&e@f:g!$'()*", "/healthz", "/healthz?;\\", "/%70ublic/x",
+	"/public/a%e2%80%a6", "/public/.well-known/x", "/public/..x", "/public/x..", "/public/a+b,c=d&e@f:g!$'()*", "/healthz", "/healthz?;\\", "/%70ublic/x",
 	"/", "/?x",
 }
 

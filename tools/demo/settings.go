@@ -143,7 +143,22 @@ func (s settings) gatewayEnv(dir string) []string {
 	return append(os.Environ(),
 		"WECHAT_APPID="+s.appid, "WECHAT_SECRET="+s.secret, "WECHAT_API_BASE="+s.apiBase,
 		"SITE="+s.site, "BACKEND="+s.backend, "CADDY_ADMIN="+s.admin,
-		"XDG_DATA_HOME="+filepath.Join(dir, "data"), "XDG_CONFIG_HOME="+filepath.Join(dir, "config"))
+		"XDG_DATA_HOME="+s.dataDir(dir), "XDG_CONFIG_HOME="+filepath.Join(dir, "config"))
+}
+
+// dataDir is where Caddy keeps sessions and keys, over restarts. Another "make
+// run" beside this one, whose admin API is elsewhere, has its own: a session file
+// is one gateway's.
+func (s settings) dataDir(dir string) string {
+	if s.admin == "localhost:2019" {
+		return filepath.Join(dir, "data")
+	}
+	return filepath.Join(dir, "data-"+strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' {
+			return r
+		}
+		return '-'
+	}, strings.ToLower(s.admin)))
 }
 
 // probe lists what must answer before there is anything to show. Of a site with
