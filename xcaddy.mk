@@ -29,10 +29,13 @@ TOOLS      := $(dir $(xcaddy.mk))tools
 XCADDY     ?= $(if $(wildcard $(TOOLS)/go.mod),"$$($(GO) tool -C '$(TOOLS)' -n xcaddy)",$(GO) run github.com/caddyserver/xcaddy/cmd/xcaddy@$(XCADDY_VERSION))
 XCADDY_OUT ?= bin/caddy
 
+# A checkout has the profile of a busy gateway, which makes the program faster.
+PROFILE    ?= $(abspath $(wildcard $(dir $(xcaddy.mk))cmd/caddy/default.pgo))
+
 .PHONY: xcaddy
 xcaddy: ## build Caddy with the gateway and XCADDY_WITH into XCADDY_OUT
 	@mkdir -p $(dir $(XCADDY_OUT))
-	$(XCADDY) build $(CADDY_VERSION) --output $(XCADDY_OUT) --with $(MODULE)/caddymodule@$(strip $(MODULE_VERSION)) $(XCADDY_WITH)
+	XCADDY_GO_BUILD_FLAGS='$(if $(PROFILE),-pgo=$(PROFILE))' $(XCADDY) build $(CADDY_VERSION) --output $(XCADDY_OUT) --with $(MODULE)/caddymodule@$(strip $(MODULE_VERSION)) $(XCADDY_WITH)
 
 else
 
@@ -49,6 +52,11 @@ LOADFLAGS  ?=#                   of the load benchmark; -help shows them
 FUZZTIME   ?= 30s
 XCADDY_OUT ?= $(BIN)/caddy-xcaddy
 
+# The profile of a busy gateway makes the program faster, and the first build
+# slower. So it is for what is shipped: tests and checks go without.
+PROFILE    ?= $(wildcard cmd/caddy/default.pgo)
+export GOFLAGS := $(strip $(GOFLAGS) -pgo=off)
+
 # xcaddy's own flags, so that both ways make the same program
 BUILDFLAGS ?= -trimpath -buildvcs=false -tags nobadger,nomysql,nopgx -ldflags '-w -s'
 
@@ -62,11 +70,11 @@ XCADDY ?= $(if $(shell grep 'caddyserver/xcaddy $(XCADDY_VERSION)' tools/go.mod)
 XCADDY_GOPROXY ?= $(shell $(GO) env GOPROXY | sed 's/[,|].*//')|off
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build xcaddy modules bench fuzz lint vulncheck clean
+.PHONY: help run test build xcaddy modules bench profile fuzz lint versions vulncheck sbom reproducible clean
 
 help: ## show this
 	@echo 'make run and make test are all that most people need. The targets:'
-	@sed '1,/^# ---- in this/d' $(xcaddy.mk) | awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-10s %s\n", $$1, $$2}'
+	@sed '1,/^# ---- in this/d' $(xcaddy.mk) | awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}'
 	@echo 'Variables, such as in "make test PKGS=./caddymodule/session", stand in xcaddy.mk.'
 
 run: build ## try it: the gateway, a simulator of WeChat and a demo backend; Ctrl-C ends it
@@ -83,11 +91,12 @@ test: ## run all tests; the last line counts them (PKGS, RACE, TESTFLAGS)
 
 build: ## build bin/caddy and bin/wechatsim
 	@mkdir -p $(BIN)
-	CGO_ENABLED=0 $(GO) build $(BUILDFLAGS) -o $(BIN)/ ./cmd/caddy ./cmd/wechatsim
+	CGO_ENABLED=0 $(GO) build $(BUILDFLAGS) $(if $(PROFILE),-pgo=$(PROFILE)) -o $(BIN)/ ./cmd/caddy
+	CGO_ENABLED=0 $(GO) build $(BUILDFLAGS) -o $(BIN)/ ./cmd/wechatsim
 
 xcaddy: ## build bin/caddy-xcaddy from this work tree with xcaddy
 	@mkdir -p $(dir $(XCADDY_OUT))
-	GOPROXY='$(XCADDY_GOPROXY)' $(XCADDY) build $(CADDY_VERSION) --output $(XCADDY_OUT) --with $(MODULE)/caddymodule --replace $(MODULE)=. $(XCADDY_WITH)
+	XCADDY_GO_BUILD_FLAGS='$(if $(PROFILE),-pgo=$(abspath $(PROFILE)))' GOPROXY='$(XCADDY_GOPROXY)' $(XCADDY) build $(CADDY_VERSION) --output $(XCADDY_OUT) --with $(MODULE)/caddymodule --replace $(MODULE)=. $(XCADDY_WITH)
 
 modules: build xcaddy ## prove that both builds hold the same Caddy and the same modules of ours
 	@for caddy in $(BIN)/caddy $(XCADDY_OUT); do \
@@ -100,6 +109,10 @@ bench: build ## the gateway beside plain Caddy under load, then the benchmarks (
 	@$(GO) build -C tools -o '$(abspath $(RUN))/loadbench' ./loadbench
 	$(RUN)/loadbench $(LOADFLAGS)
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(TESTFLAGS) $(PKGS)
+
+profile: ## make cmd/caddy/default.pgo anew, under the load of the benchmark
+	@$(GO) build -C tools -o '$(abspath $(RUN))/loadbench' ./loadbench
+	$(RUN)/loadbench -profile cmd/caddy/default.pgo
 
 fuzz: ## fuzz each target for a while (PKGS, FUZZTIME)
 	@mkdir -p $(RUN)
@@ -115,8 +128,23 @@ lint: ## gofmt, go vet, staticcheck
 	$(GO) vet -C tools ./...
 	$(TOOL) staticcheck -tests=false ./...
 
-vulncheck: ## look for known vulnerabilities; asks vuln.go.dev
+versions: build ## refuse versions with a known vulnerability, by tools/minversions/minimums.txt
+	@$(GO) build -C tools -o '$(abspath $(RUN))/minversions' ./minversions
+	$(RUN)/minversions $(BIN)/caddy $(BIN)/wechatsim $(wildcard $(XCADDY_OUT))
+
+vulncheck: versions ## the same, and ask vuln.go.dev for newer ones
 	$(TOOL) govulncheck ./...
+
+sbom: build ## write the bill of materials, bin/caddy.cdx.json (CycloneDX)
+	@$(GO) build -C tools -o '$(abspath $(RUN))/sbom' ./sbom
+	$(RUN)/sbom -o $(BIN)/caddy.cdx.json $(BIN)/caddy
+
+reproducible: build ## build again, elsewhere and from nothing, and compare the bytes
+	@rm -rf $(RUN)/again; mkdir -p $(RUN)/again/tree
+	@tar -c --exclude=./.git --exclude=./$(BIN) --exclude=./$(RUN) . | tar -x -C $(RUN)/again/tree
+	@GOCACHE='$(abspath $(RUN))/again/cache' $(MAKE) -s -C $(RUN)/again/tree build
+	@for program in caddy wechatsim; do cmp $(BIN)/$$program $(RUN)/again/tree/bin/$$program || exit 1; done
+	@sha256sum $(BIN)/caddy $(BIN)/wechatsim; rm -rf $(RUN)/again
 
 clean: ## remove what make made
 	rm -rf $(BIN) $(RUN)

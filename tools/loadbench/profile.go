@@ -10,11 +10,12 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"time"
+
+	pprof "github.com/google/pprof/profile"
 )
 
 // profile runs four kinds of traffic, one after the other, takes a profile of
@@ -65,62 +66,75 @@ func profile(ctx context.Context, s *settings, b *binaries, dir string) error {
 		{"gate over HTTPS and HTTP/2", .25, gated, gated.overTLS},
 		{"login", .1, gated, func(ctx context.Context) error { return gated.keepLoggingIn(ctx, f) }},
 	}
-	var parts []string
-	for i, phase := range phases {
+	var parts []*pprof.Profile
+	for _, phase := range phases {
 		length := time.Duration(phase.share * float64(s.profileTime)).Round(time.Second)
 		fmt.Fprintf(os.Stderr, "profile of %s, %s\n", phase.name, length)
-		part := filepath.Join(dir, fmt.Sprintf("part%d.pprof", i))
-		if err := profilePhase(ctx, phase.p, length, part, phase.load); err != nil {
+		part, err := profilePhase(ctx, phase.p, length, phase.load)
+		if err != nil {
 			return fmt.Errorf("%s: %w", phase.name, err)
 		}
 		parts = append(parts, part)
 	}
-	merge := exec.CommandContext(ctx, "go", append([]string{"tool", "pprof", "-proto", "-symbolize=none", "-output", s.profile}, parts...)...)
-	if text, err := merge.CombinedOutput(); err != nil {
-		return fmt.Errorf("merging the profiles: %v\n%s", err, text)
+	if err := keep(s.profile, parts); err != nil {
+		return err
 	}
 	fmt.Fprintln(os.Stderr, "written:", s.profile)
 	return nil
 }
 
-// profilePhase takes a profile while the load runs.
-func profilePhase(ctx context.Context, p *proxy, length time.Duration, path string, load func(context.Context) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var wg sync.WaitGroup
-	var fetched error
-	wg.Go(func() {
-		defer cancel()
-		time.Sleep(500 * time.Millisecond) // the load is on its way
-		fetched = fetch(ctx, fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", p.at.admin, int(max(1, length.Seconds()))), path)
-	})
-	err := load(ctx)
-	wg.Wait()
-	if err != nil && !errors.Is(err, context.Canceled) {
-		return err
-	}
-	return fetched
-}
-
-func fetch(ctx context.Context, url, path string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+// keep merges profiles into a file. What the compiler does not read, and would
+// tell where they were made, is left out.
+func keep(path string, parts []*pprof.Profile) error {
+	merged, err := pprof.Merge(parts)
 	if err != nil {
-		return err
+		return fmt.Errorf("merging the profiles: %w", err)
 	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
+	for _, m := range merged.Mapping {
+		m.File, m.BuildID = filepath.Base(m.File), ""
 	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", url, resp.Status)
-	}
+	merged.TimeNanos = 0
 	file, err := os.Create(path)
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(file, resp.Body)
-	return errors.Join(err, file.Close())
+	return errors.Join(merged.Write(file), file.Close())
+}
+
+// profilePhase takes a profile while the load runs.
+func profilePhase(ctx context.Context, p *proxy, length time.Duration, load func(context.Context) error) (*pprof.Profile, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var wg sync.WaitGroup
+	var part *pprof.Profile
+	var fetched error
+	wg.Go(func() {
+		defer cancel()
+		time.Sleep(500 * time.Millisecond) // the load is on its way
+		part, fetched = fetch(ctx, fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", p.at.admin, int(max(1, length.Seconds()))))
+	})
+	err := load(ctx)
+	wg.Wait()
+	if err != nil && !errors.Is(err, context.Canceled) {
+		return nil, err
+	}
+	return part, fetched
+}
+
+func fetch(ctx context.Context, url string) (*pprof.Profile, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s: %s", url, resp.Status)
+	}
+	return pprof.Parse(resp.Body)
 }
 
 // overTLS sends requests as browsers and WeChat do: HTTP/2 over TLS, now and
