@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -134,10 +135,11 @@ func (a *App) resolve() error {
 		if err := app.resolve(); err != nil {
 			return err
 		}
-		if seen[app.AppID] {
+		// the digits' case does not make another mini program
+		if seen[strings.ToLower(app.AppID)] {
 			return fmt.Errorf("app %s is configured twice", app.AppID)
 		}
-		seen[app.AppID] = true
+		seen[strings.ToLower(app.AppID)] = true
 	}
 
 	var err error

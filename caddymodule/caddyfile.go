@@ -15,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/token"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/weixin"
 )
 
 func init() {
@@ -76,6 +77,11 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			err = a.unmarshalMiniProgram(d)
 		case "api_base":
 			a.APIBase, err = oneArg(d)
+			if err == nil && !isPlaceholder(a.APIBase) {
+				if bad := weixin.CheckBaseURL(a.APIBase); bad != nil {
+					err = d.Errf("api_base: %v", bad)
+				}
+			}
 		case "api_timeout":
 			a.APITimeout, err = positiveDuration(d)
 		case "session_lifetime":
@@ -134,7 +140,7 @@ func (a *App) unmarshalMiniProgram(d *caddyfile.Dispenser) error {
 		return d.Errf("the secret of app %s is empty: is the environment variable set?", args[0])
 	}
 	for _, app := range a.Apps {
-		if app.AppID == args[0] {
+		if strings.EqualFold(app.AppID, args[0]) {
 			return d.Errf("app %s is configured twice: keep one", args[0])
 		}
 	}

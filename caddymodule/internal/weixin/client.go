@@ -104,6 +104,12 @@ func (c *Client) Close() error {
 	return nil
 }
 
+// CheckBaseURL says what New would refuse a base URL for, or nil.
+func CheckBaseURL(raw string) error {
+	_, err := parseBaseURL(raw)
+	return err
+}
+
 func parseBaseURL(raw string) (*url.URL, error) {
 	if raw == "" {
 		raw = DefaultBaseURL
@@ -111,19 +117,19 @@ func parseBaseURL(raw string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	switch {
 	case err != nil:
-		return nil, errors.New("weixin: the base URL cannot be parsed")
+		return nil, errors.New("the base URL cannot be parsed")
 	case u.User != nil:
-		return nil, errors.New("weixin: the base URL must not hold user info")
+		return nil, errors.New("the base URL must not hold user info")
 	case u.Hostname() == "" || u.Opaque != "":
-		return nil, errors.New("weixin: the base URL must name a host")
+		return nil, errors.New("the base URL must name a host")
 	case u.RawQuery != "" || u.ForceQuery:
-		return nil, errors.New("weixin: the base URL must not have a query")
+		return nil, errors.New("the base URL must not have a query")
 	case strings.Contains(raw, "#"):
-		return nil, errors.New("weixin: the base URL must not have a fragment")
+		return nil, errors.New("the base URL must not have a fragment")
 	case u.Scheme == "http" && !loopback(u.Hostname()):
-		return nil, errors.New("weixin: the base URL must be https, because the app secret goes over it; http is for loopback hosts only")
+		return nil, errors.New("the base URL must be https, because the app secret goes over it; http is for loopback hosts only")
 	case u.Scheme != "https" && u.Scheme != "http":
-		return nil, errors.New("weixin: the base URL must begin with https://")
+		return nil, errors.New("the base URL must begin with https://")
 	}
 	return &url.URL{Scheme: u.Scheme, Host: u.Host, Path: strings.TrimRight(u.Path, "/")}, nil
 }
