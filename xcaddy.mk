@@ -49,6 +49,8 @@ TESTFLAGS  ?=
 TESTPROCS  ?= 1#                 packages at a time: some watch real servers fail over against the clock
 BENCH      ?= .
 LOADFLAGS  ?=#                   of the load benchmark; -help shows them
+ATTACKFLAGS ?=#                  of the attacks; -help shows them
+SOAKFLAGS  ?=#                   of the soak; -help shows them
 FUZZTIME   ?= 30s
 XCADDY_OUT ?= $(BIN)/caddy-xcaddy
 
@@ -70,22 +72,23 @@ XCADDY ?= $(if $(shell grep 'caddyserver/xcaddy $(XCADDY_VERSION)' tools/go.mod)
 XCADDY_GOPROXY ?= $(shell $(GO) env GOPROXY | sed 's/[,|].*//')|off
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build xcaddy modules bench profile fuzz lint versions vulncheck sbom reproducible clean
+.PHONY: help run test build xcaddy modules bench attack soak profile fuzz lint versions vulncheck sbom reproducible clean
 
 help: ## show this
 	@echo 'make run and make test are all that most people need. The targets:'
 	@sed '1,/^# ---- in this/d' $(xcaddy.mk) | awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}'
 	@echo 'Variables, such as in "make test PKGS=./caddymodule/session", stand in xcaddy.mk.'
 
-run: build ## try it: the gateway, a simulator of WeChat and a demo backend; Ctrl-C ends it
+run: ## try it: the gateway, a simulator of WeChat and a demo backend; Ctrl-C ends it
+	@$(MAKE) --no-print-directory build BIN='$(RUN)/bin' PROFILE=
 	@$(GO) build -C tools -o '$(abspath $(RUN))/demo' ./demo
-	@$(RUN)/demo -bin $(BIN) -dir $(RUN)
+	@$(RUN)/demo -bin $(RUN)/bin -dir $(RUN)
 
 test: ## run all tests; the last line counts them (PKGS, RACE, TESTFLAGS)
 	@sh .ci/need redis-server $(if $(filter-out 0,$(RACE)),cc)
 	@$(GO) build -C tools -o '$(abspath $(RUN))/counttests' ./counttests
 	@unformatted=$$(gofmt -l caddymodule cmd tools); [ -z "$$unformatted" ] || { echo "gofmt would change:"; echo "$$unformatted"; exit 1; }
-	$(GO) vet $(PKGS)
+	$(GO) vet -trimpath $(PKGS)
 	$(GO) build $(if $(filter-out 0,$(RACE)),-race) $(PKGS)
 	@$(RUN)/counttests $(if $(filter ./...,$(PKGS)),-require caddymodule/integration) -- $(if $(filter-out 0,$(RACE)),-race) -p $(TESTPROCS) -shuffle=on -count=1 -timeout 15m $(TESTFLAGS) $(PKGS)
 
@@ -114,6 +117,15 @@ profile: ## make cmd/caddy/default.pgo anew, under the load of the benchmark
 	@$(GO) build -C tools -o '$(abspath $(RUN))/loadbench' ./loadbench
 	$(RUN)/loadbench -profile cmd/caddy/default.pgo
 
+attack: build ## attack the built gateway over every HTTP version; the last line counts (ATTACKFLAGS)
+	@$(GO) build -C tools -o '$(abspath $(RUN))/attack' ./attack
+	@$(RUN)/attack -bin $(BIN) $(ATTACKFLAGS)
+
+soak: build ## two minutes of traffic and trouble: Redis, WeChat and gateways fail; ends with an account (SOAKFLAGS)
+	@sh .ci/need redis-server
+	@$(GO) build -C tools -o '$(abspath $(RUN))/soak' ./soak
+	@$(RUN)/soak -bin $(BIN) $(SOAKFLAGS)
+
 fuzz: ## fuzz each target for a while (PKGS, FUZZTIME)
 	@mkdir -p $(RUN)
 	@$(GO) test -list '^Fuzz' $(PKGS) > $(RUN)/fuzz.list || { cat $(RUN)/fuzz.list; exit 1; }
@@ -124,7 +136,7 @@ fuzz: ## fuzz each target for a while (PKGS, FUZZTIME)
 
 lint: ## gofmt, go vet, staticcheck
 	@unformatted=$$(gofmt -l caddymodule cmd tools); [ -z "$$unformatted" ] || { echo "gofmt would change:"; echo "$$unformatted"; exit 1; }
-	$(GO) vet ./...
+	$(GO) vet -trimpath ./...
 	$(GO) vet -C tools ./...
 	$(TOOL) staticcheck -tests=false ./...
 
