@@ -72,7 +72,7 @@ XCADDY ?= $(if $(shell grep 'caddyserver/xcaddy $(XCADDY_VERSION)' tools/go.mod)
 XCADDY_GOPROXY ?= $(shell $(GO) env GOPROXY | sed 's/[,|].*//')|off
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build xcaddy modules bench attack soak profile fuzz lint versions vulncheck sbom reproducible clean
+.PHONY: help run test build xcaddy modules bench attack soak profile fuzz corpus lint versions vulncheck sbom reproducible clean
 
 help: ## show this
 	@echo 'make run and make test are all that most people need. The targets:'
@@ -132,6 +132,12 @@ fuzz: ## fuzz each target for a while (PKGS, FUZZTIME)
 	@awk '/^Fuzz/ {name[n++] = $$1} $$1 == "ok" {while (n) print $$2, name[--n]}' $(RUN)/fuzz.list | while read -r package name; do \
 		echo "== $$package $$name"; \
 		$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$package < /dev/null || exit 1; \
+	done
+
+corpus: ## keep what fuzzing has found on this machine as seeds of the tests (PKGS)
+	@$(GO) list -f '{{.ImportPath}} {{.Dir}}' $(PKGS) | while read -r package dir; do \
+		found="$$($(GO) env GOCACHE)/fuzz/$$package"; \
+		if [ -d "$$found" ]; then mkdir -p "$$dir/testdata/fuzz" && cp -R "$$found/." "$$dir/testdata/fuzz/"; fi; \
 	done
 
 lint: ## gofmt, go vet, staticcheck
