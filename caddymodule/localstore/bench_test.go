@@ -29,27 +29,27 @@ func randomKey() string {
 }
 
 func randomRecord(until time.Time) session.Record {
-	user := "app." + randomKey()[4:] // one app has them all
-	return session.Record{Key: randomKey(), User: user, Value: make([]byte, 200), IssuedAt: time.Now(), ExpiresAt: until}
+	key := randomKey()
+	return session.Record{Key: key, User: userOf(key), Value: make([]byte, 200), IssuedAt: time.Now(), ExpiresAt: until}
 }
 
+// userOf is the user of a random record. One app has them all.
+func userOf(key string) string { return "app_" + key[4:] }
+
 // login is what session.Manager writes for one.
-func login(tb testing.TB, s session.Store, until time.Time) string {
-	r := randomRecord(until)
+func login(tb testing.TB, s session.Store, r session.Record) {
 	if first, err := s.Mark(ctx, randomKey(), time.Now().Add(10*time.Minute)); err != nil || !first {
 		tb.Errorf("Mark = %v, %v, want true, nil", first, err)
 	}
-	if err := s.UpdateValue(ctx, r.User, until, func([]byte) ([]byte, error) { return make([]byte, 80), nil }); err != nil {
+	if err := s.UpdateValue(ctx, r.User, r.ExpiresAt, func([]byte) ([]byte, error) { return make([]byte, 80), nil }); err != nil {
 		tb.Errorf("UpdateValue = %v, want nil", err)
 	}
-	if err := s.Create(ctx, r, 10); err != nil {
+	if err := s.Create(ctx, r, 1); err != nil {
 		tb.Errorf("Create = %v, want nil", err)
 	}
-	return r.Key
 }
 
-// prepared makes a file with so many sessions, each with its user's keys, as
-// logins at random would leave it.
+// prepared makes a file with so many sessions, each with its user's keys.
 func prepared(tb testing.TB, n int, until time.Time) (file string, keys []string) {
 	tb.Helper()
 	file = filepath.Join(tb.TempDir(), "sessions.db")
@@ -61,16 +61,16 @@ func prepared(tb testing.TB, n int, until time.Time) (file string, keys []string
 	d.bolt.NoSync, d.bolt.NoGrowSync = true, true
 	for len(keys) < n {
 		err := d.bolt.Update(func(tx *bbolt.Tx) error {
-			tr := &txn{view: view{tx}, now: d.now(), bounds: *d.inForce.Load(), counts: *d.counts.Load()}
+			tr := d.newTxn()
+			tr.view = view{tx}
 			for range min(20_000, n-len(keys)) {
 				r := randomRecord(until)
-				tr.putSmall(kindValue, r.User, stamp(until), make([]byte, 80))
-				tr.putRecord(r.Key, record{due: due{at: stamp(until)}, issued: stamp(r.IssuedAt), user: r.User, value: r.Value})
+				at := due{at: stamp(until)}
+				tr.add(record{kind: kindValue, due: at, key: r.User, value: make([]byte, 80)})
+				tr.add(record{kind: kindSession, due: at, issued: stamp(r.IssuedAt), key: r.Key, user: r.User, value: r.Value})
 				keys = append(keys, r.Key)
 			}
-			tr.putCounts()
-			d.counts.Store(&tr.counts)
-			d.apps.add(tr.apps)
+			d.index.apply(&tr.delta)
 			return tr.err
 		})
 		if err != nil {
@@ -93,16 +93,18 @@ func opened(tb testing.TB, file string) *DB {
 	return d
 }
 
-// BenchmarkLogin reports logins per second of 64 clients at once, into an empty
-// file and into one with a million sessions.
+// BenchmarkLogin reports logins per second of 64 clients at once: into an empty
+// file, into one with a million sessions, and of those million users again, each
+// of whom gives up the session and the keys of before.
 func BenchmarkLogin(b *testing.B) {
 	for _, size := range []struct {
-		name string
-		n    int
-	}{{"empty", 0}, {"million", million}} {
+		name  string
+		n     int
+		again bool
+	}{{"empty", 0, false}, {"million", million, false}, {"returning", million, true}} {
 		b.Run(size.name, func(b *testing.B) {
 			until := time.Now().Add(24 * time.Hour)
-			file, _ := prepared(b, size.n, until)
+			file, keys := prepared(b, size.n, until)
 			d := opened(b, file)
 			var slowest atomic.Int64
 			var left atomic.Int64
@@ -113,7 +115,11 @@ func BenchmarkLogin(b *testing.B) {
 				wg.Go(func() {
 					for left.Add(-1) >= 0 {
 						start := time.Now()
-						login(b, d, time.Now().Truncate(time.Second).Add(24*time.Hour))
+						r := randomRecord(time.Now().Truncate(time.Second).Add(24 * time.Hour))
+						if size.again {
+							r.User = userOf(keys[randv2.IntN(len(keys))])
+						}
+						login(b, d, r)
 						took := int64(time.Since(start))
 						for have := slowest.Load(); took > have && !slowest.CompareAndSwap(have, took); have = slowest.Load() {
 						}
@@ -185,7 +191,8 @@ func BenchmarkOpen(b *testing.B) {
 	b.ReportMetric(float64(info.Size())/million, "B-on-disk/session")
 }
 
-// BenchmarkMemory reports the live heap per cached session.
+// BenchmarkMemory reports the live heap per cached session, and per session with
+// its user's keys in the index.
 func BenchmarkMemory(b *testing.B) {
 	heap := func() uint64 {
 		runtime.GC()
@@ -200,9 +207,19 @@ func BenchmarkMemory(b *testing.B) {
 		const n = cacheEntries / 2
 		for range n {
 			r := randomRecord(time.Now())
-			c.change(r.Key, newEntry(r.Key, record{user: r.User, value: r.Value}))
+			c.change(r.Key, newEntry(record{key: r.Key, user: r.User, value: r.Value}))
 		}
-		b.ReportMetric(float64(heap()-before)/n, "B/session")
+		b.ReportMetric(float64(heap()-before)/n, "B/cached")
 		runtime.KeepAlive(c)
+
+		before = heap()
+		x := index{table: newTable()}
+		for range million {
+			r := randomRecord(time.Now())
+			x.load(record{kind: kindSession, due: due{number: 1}, key: r.Key, user: r.User})
+			x.load(record{kind: kindValue, due: due{number: 1}, key: r.User})
+		}
+		b.ReportMetric(float64(heap()-before)/million, "B/indexed")
+		runtime.KeepAlive(&x)
 	}
 }

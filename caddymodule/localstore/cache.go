@@ -33,12 +33,12 @@ type entry struct {
 }
 
 // newEntry makes an entry that points to nothing of the caller's or the file's.
-func newEntry(key string, r record) *entry {
-	names := key + r.user // one allocation for both
+func newEntry(r record) *entry {
+	names := r.key + r.user // one allocation for both
 	value := make([]byte, len(r.value))
 	copy(value, r.value)
 	return &entry{
-		key: names[:len(key)], user: names[len(key):], value: value,
+		key: names[:len(r.key)], user: names[len(r.key):], value: value,
 		issued: r.issued, expires: r.due.at,
 	}
 }

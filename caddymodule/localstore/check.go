@@ -12,7 +12,8 @@ import (
 )
 
 // checkTime bounds the check of leaf pages, of which a large file has many: it
-// must not keep the gateway from starting. The tree above them is always checked.
+// must not keep the gateway from starting. The tree above them is always checked,
+// and what is in them when the index is loaded.
 const checkTime = time.Second
 
 // state is what a check found out.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -17,8 +16,9 @@ import (
 // DB is a session file and what is needed to use it: a store without Caddy. It
 // outlives configurations and knows none: no logger, no context.
 //
-// All writes go through one goroutine, which commits, then tells the cache, then
-// the callers. Reads see what was committed last and take no lock that a sync holds.
+// All writes go through one goroutine, which commits, then tells the index and the
+// cache, then the callers. Reads see what was committed last and take no lock that
+// a sync holds.
 type DB struct {
 	bolt   *bbolt.DB
 	cache  *cache
@@ -28,8 +28,7 @@ type DB struct {
 	file  string
 	named os.FileInfo // what had this name when it was opened
 
-	counts atomic.Pointer[counts] // as of the last commit; the writer stores them
-	apps   appCounts
+	index index
 	*tuning
 
 	wall    int64     // at the start, in nanoseconds
@@ -58,8 +57,7 @@ func open(file string, t *tuning) (*DB, error) {
 		stop: make(chan struct{}), stopped: make(chan struct{}), swept: make(chan struct{}),
 	}
 	d.wall = d.started.UnixNano()
-	d.counts.Store(new(counts))
-	if err := d.recount(); err != nil {
+	if err := d.loadIndex(); err != nil {
 		return nil, errors.Join(explain(file, err), b.Close())
 	}
 	go d.writeAll()

@@ -6,24 +6,32 @@
 // instant after. Writes that meet share one sync. The file holds nothing but
 // hashes, times and the bytes it was given.
 //
+// Everything in the file lies in the order in which it expires, and an index in
+// memory says where: a login is written to the same few pages as all others of
+// that moment, however many sessions there are. Opening reads the whole file.
+// With a million sessions of 200 bytes, each with its user's keys, the file has
+// half a gigabyte, the index 0.3, and opening takes two or three seconds, more
+// when the disk is slow.
+//
 // What goes wrong ends in an error that says what to do, or costs a login:
 //
 //   - A file that another process has open, that is not ours or of another
-//     version, cut short, or damaged in its structure is refused when it is opened
-//     and left as it is. To start anew, move it away: everybody logs in again.
+//     version, cut short, or damaged is refused when it is opened and left as it
+//     is. To start anew, move it away: everybody logs in again.
 //   - An empty file is a new one.
-//   - A record that the disk has damaged since is an error whenever it is asked
-//     for (503), not an absence; the others are served.
+//   - A record that the disk damages while the file is open is an error whenever
+//     it is asked for (503), not an absence; the others are served.
 //   - A write whose caller gave up while it waited happens as a whole or not at all.
 //   - On a full disk writes fail, reads go on, and it heals when there is room.
 //     Check says so before the last room is gone, and when the file was removed.
 //
 // Reading order: store.go (the module and what survives a reload), shared.go (a
 // file is opened when it is first used), db.go (an open database), writer.go
-// (group commit), txn.go and layout.go (what is in the file), sessions.go,
-// users.go and values.go (the calls), cache.go (what is read without the file),
-// apps.go and health.go (for operators), sweep.go, then file.go, check.go,
-// tree.go and compact.go (opening).
+// (group commit), layout.go (what is in the file), index.go (where it is), txn.go
+// (a change of both), sessions.go, users.go and values.go (the calls), read.go and
+// cache.go (reading with the file and without), apps.go and health.go (for
+// operators), sweep.go, then file.go, check.go, tree.go, load.go and compact.go
+// (opening).
 //
 // It shares nothing with other processes or nodes: that is store redis.
 package localstore

@@ -235,7 +235,6 @@ func prepare(db *bbolt.DB) error {
 			t := txn{view: view{tx}}
 			t.put(kindMeta, metaFormat, []byte(format))
 			t.put(kindMeta, metaID, id)
-			t.putCounts()
 			return t.err
 		})
 	})

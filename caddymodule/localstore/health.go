@@ -38,7 +38,7 @@ func (d *DB) Check(ctx context.Context) error {
 		return explain(d.file, err)
 	}
 	return explain(d.file, d.read(func(v view) error {
-		if _, err := v.find(kindProbe, probeKey); err != nil {
+		if _, err := unseal(kindProbe, probeKey, v.bucket(kindProbe).Get(probeKey)); err != nil {
 			return fmt.Errorf("reading what was just written: %w", err)
 		}
 		return nil

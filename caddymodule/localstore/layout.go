@@ -16,32 +16,36 @@ import (
 
 // format is what the meta bucket of a file of ours says. Another form of the
 // content gets another number.
-const format = "caddy-wechat sessions 2"
+const format = "caddy-wechat sessions 3"
 
-// kind tells apart what has a bucket of its own, and goes into every checksum:
-// a page of one bucket that turns up in another is noticed.
+// kind tells apart what is kept, and goes into every checksum: a page of one
+// bucket that turns up in another is noticed.
 type kind byte
 
 const (
-	kindSession kind = 's' // key: due, issued, user, value
-	kindMark    kind = 'm' // key: due
-	kindValue   kind = 'v' // key: due, value
-	kindUser    kind = 'u' // user, NUL, issued, key: nothing
-	kindDue     kind = 'd' // due: kind, key
-	kindMeta    kind = 'i' // name: what it is about
-	kindProbe   kind = 'p' // see Check
+	// entries
+	kindSession kind = 's'
+	kindMark    kind = 'm'
+	kindValue   kind = 'v'
+
+	// buckets
+	kindEntry kind = 'e' // due: kind, issued, key, user, value
+	kindMeta  kind = 'i' // name: what it is about
+	kindProbe kind = 'p' // see Check
 )
 
+// All entries are in one bucket, in the order in which they expire. What is
+// written at one moment lies on the same few pages, which one commit writes, and
+// so does what is swept at one moment: a B+ tree of a million random keys would
+// have the disk write two pages for each key instead. Where an entry is, the
+// index in memory knows.
 var buckets = map[kind][]byte{
-	kindSession: []byte("sessions"), kindMark: []byte("marks"), kindValue: []byte("values"),
-	kindUser: []byte("users"), kindDue: []byte("due"), kindMeta: []byte("meta"),
-	kindProbe: []byte("probe"),
+	kindEntry: []byte("entries"), kindMeta: []byte("meta"), kindProbe: []byte("probe"),
 }
 
 var (
 	metaFormat = []byte("format")
-	metaID     = []byte("id")    // of the file, random: tells copies and restored files in support cases
-	metaCount  = []byte("count") // entries and bytes of each counted kind
+	metaID     = []byte("id") // of the file, random: tells copies and restored files in support cases
 )
 
 // errDamaged means that the file is not what we wrote. It is never an absence.
@@ -89,10 +93,11 @@ func appendStamp(b []byte, t int64) []byte {
 func stampOf(b []byte) int64 { return int64(binary.BigEndian.Uint64(b) ^ 1<<63) }
 
 // due is when an entry expires, and its place among those of that moment: in
-// the order in which they came, so that new ones lie on the same few pages.
+// the order in which they came. A number is given once, so that another version
+// of an entry is in another place.
 type due struct {
 	at     int64
-	number uint64
+	number uint64 // 0 is no place
 }
 
 const dueSize = 16
@@ -103,59 +108,52 @@ func (d due) append(b []byte) []byte {
 
 func dueOf(b []byte) due { return due{stampOf(b), binary.BigEndian.Uint64(b[8:])} }
 
-// record is a session as it is kept; value may point into the file.
+// record is an entry: a session, a mark or a shared value.
 type record struct {
-	due    due
-	issued int64
-	user   string
-	value  []byte
+	kind      kind
+	due       due
+	issued    int64  // of a session
+	key, user string // user of a session
+	value     []byte // may point into the file
 }
 
-const recordSize = dueSize + 9 // without user and value
+// recordSize is that of an entry without its texts.
+const recordSize = 1 + 8 + 1 + 1
 
 func (r record) payload() []byte {
-	b := make([]byte, 0, recordSize+len(r.user)+len(r.value))
-	b = appendStamp(r.due.append(b), r.issued)
+	b := make([]byte, 0, recordSize+len(r.key)+len(r.user)+len(r.value))
+	b = appendStamp(append(b, byte(r.kind)), r.issued)
+	b = append(append(b, byte(len(r.key))), r.key...)
 	b = append(append(b, byte(len(r.user))), r.user...)
 	return append(b, r.value...)
 }
 
-func recordOf(payload []byte) (record, error) {
-	if len(payload) < recordSize || len(payload) < recordSize+int(payload[recordSize-1]) {
+// recordOf reads an entry as the file has it. Its value points there.
+func recordOf(place, sealed []byte) (r record, err error) {
+	b, err := unseal(kindEntry, place, sealed)
+	if err != nil {
+		return record{}, err
+	}
+	text := func() (s string) {
+		if len(b) == 0 || len(b) <= int(b[0]) {
+			err = errDamaged
+			return ""
+		}
+		s, b = string(b[1:1+b[0]]), b[1+b[0]:]
+		return s
+	}
+	if len(place) != dueSize || len(b) < recordSize {
 		return record{}, errDamaged
 	}
-	n := recordSize + int(payload[recordSize-1])
-	return record{
-		due: dueOf(payload), issued: stampOf(payload[dueSize:]),
-		user: string(payload[recordSize:n]), value: payload[n:],
-	}, nil
-}
-
-// small is a mark or a shared value as it is kept; value may point into the file.
-type small struct {
-	due   due
-	value []byte
-}
-
-func (s small) payload() []byte {
-	return append(s.due.append(make([]byte, 0, dueSize+len(s.value))), s.value...)
-}
-
-func smallOf(payload []byte) (small, error) {
-	if len(payload) < dueSize {
-		return small{}, errDamaged
+	r = record{kind: kind(b[0]), due: dueOf(place), issued: stampOf(b[1:])}
+	b = b[9:]
+	r.key, r.user = text(), text()
+	r.value = b
+	switch r.kind {
+	case kindSession, kindMark, kindValue:
+		return r, err
 	}
-	return small{dueOf(payload), payload[dueSize:]}, nil
-}
-
-// userKey is the place of a session among those of its user: oldest first.
-func userKey(user string, issued int64, key string) []byte {
-	return append(appendStamp(userPrefix(user), issued), key...)
-}
-
-func userPrefix(user string) []byte {
-	b := append(make([]byte, 0, len(user)+9+maxKey), user...)
-	return append(b, 0)
+	return record{}, errDamaged
 }
 
 var errTooLarge = fmt.Errorf("a value is larger than %d bytes", maxValue)

@@ -36,9 +36,6 @@ type Limits struct {
 	Sessions int
 }
 
-// amount is so many entries, and so many bytes of values.
-type amount struct{ entries, bytes int64 }
-
 // bounds are the limits of each kind in force.
 type bounds map[kind]amount
 

@@ -36,18 +36,11 @@ func (d *DB) load(ctx context.Context, key string) (*entry, error) {
 			return nil, err
 		}
 		turn := d.cache.turn(key)
-		var e *entry
-		err := d.read(func(v view) error {
-			r, err := v.record(key)
-			if err != nil {
-				return err
-			}
-			e = newEntry(key, r)
-			return nil
-		})
+		r, err := d.find(ctx, kindSession, key)
 		if err != nil {
 			return nil, err
 		}
+		e := newEntry(r)
 		if e.expires <= d.now() {
 			return e, nil // of no use to anybody: not cached
 		}
@@ -64,21 +57,24 @@ func (d *DB) Create(ctx context.Context, rec session.Record, limit int) error {
 	if err := checkRecord(rec); err != nil {
 		return err
 	}
-	r := record{due: due{at: stamp(rec.ExpiresAt)}, issued: stamp(rec.IssuedAt), user: rec.User, value: rec.Value}
-	return d.write(ctx, func(t *txn) error { return t.create(rec.Key, r, limit) })
+	r := record{
+		kind: kindSession, due: due{at: stamp(rec.ExpiresAt)}, issued: stamp(rec.IssuedAt),
+		key: rec.Key, user: rec.User, value: rec.Value,
+	}
+	return d.write(ctx, func(t *txn) error { return t.create(r, limit) })
 }
 
-func (t *txn) create(key string, r record, limit int) error {
+func (t *txn) create(r record, limit int) error {
 	if r.due.at <= t.now {
-		return t.end(key)
+		return t.end(r.key)
 	}
 	t.reclaim(kindSession, 1, len(r.value)) // before anything is looked up that it may take
 
-	var out []named
-	old, err := t.record(key)
+	var out []record
+	old, err := t.record(kindSession, r.key)
 	switch {
 	case err == nil:
-		out = append(out, named{key, old})
+		out = append(out, old)
 	case !errors.Is(err, session.ErrNotFound):
 		return err
 	}
@@ -87,7 +83,7 @@ func (t *txn) create(key string, r record, limit int) error {
 		if err != nil {
 			return err
 		}
-		out = append(out, excess(have, key, limit, t.now)...)
+		out = append(out, excess(have, r.key, limit, t.now)...)
 	}
 	size := len(r.value)
 	for _, o := range out {
@@ -97,16 +93,16 @@ func (t *txn) create(key string, r record, limit int) error {
 		return session.ErrFull
 	}
 	for _, o := range out {
-		t.dropRecord(o.key, o.record)
+		t.drop(o)
 	}
-	t.putRecord(key, r)
+	t.add(r)
 	return nil
 }
 
 // excess returns whom a new session under key pushes out: the oldest beyond the
 // limit, not counting the one whose place it takes. Expired ones are no session
 // any more but take room: they go along.
-func excess(have []named, key string, limit int, now int64) (out []named) {
+func excess(have []record, key string, limit int, now int64) (out []record) {
 	live := 1 // the new one
 	for _, h := range have {
 		switch {
@@ -137,16 +133,11 @@ func (d *DB) Update(ctx context.Context, key string, change func([]byte) ([]byte
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		var before []byte
-		var r record
-		err := d.read(func(v view) (err error) {
-			r, err = v.record(key)
-			before, r.value = r.payload(), bytes.Clone(r.value)
-			return err
-		})
+		r, err := d.find(ctx, kindSession, key)
 		if err != nil {
 			return err
 		}
+		before := r.payload()
 		if r.due.at <= d.now() {
 			return session.ErrNotFound
 		}
@@ -158,31 +149,31 @@ func (d *DB) Update(ctx context.Context, key string, change func([]byte) ([]byte
 			return errTooLarge
 		}
 		r.value = bytes.Clone(value)
-		err = d.write(ctx, func(t *txn) error { return t.update(key, r, before) })
+		err = d.write(ctx, func(t *txn) error { return t.update(r, before) })
 		if !errors.Is(err, errMoved) {
 			return err
 		}
 	}
 }
 
-func (t *txn) update(key string, r record, before []byte) error {
-	now, err := t.record(key)
+func (t *txn) update(r record, before []byte) error {
+	now, err := t.record(kindSession, r.key)
 	if err != nil {
 		return err
 	}
 	if now.due.at <= t.now {
 		return session.ErrNotFound
 	}
-	if !bytes.Equal(now.payload(), before) {
+	if now.due != r.due || !bytes.Equal(now.payload(), before) {
 		return errMoved
 	}
 	grown := len(r.value) - len(now.value)
 	if !t.room(kindSession, 0, grown) {
 		return session.ErrFull
 	}
-	t.put(kindSession, []byte(key), r.payload())
-	t.count(kindSession, 0, grown)
-	t.after = append(t.after, change{key, newEntry(key, r)})
+	t.put(kindEntry, r.due.append(nil), r.payload())
+	t.delta.count(kindSession, 0, grown)
+	t.after = append(t.after, change{r.key, newEntry(r)})
 	return nil
 }
 
@@ -192,13 +183,13 @@ func (d *DB) Delete(ctx context.Context, key string) error {
 }
 
 func (t *txn) end(key string) error {
-	r, err := t.record(key)
+	r, err := t.record(kindSession, key)
 	switch {
 	case errors.Is(err, session.ErrNotFound):
 		return nil
 	case err != nil:
 		return err
 	}
-	t.dropRecord(key, r)
+	t.drop(r)
 	return nil
 }

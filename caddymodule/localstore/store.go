@@ -33,10 +33,12 @@ func (p pooled) Destruct() error { return p.close() }
 // survives a reload, a restart, kill -9 and a power cut. One process may use a
 // file at a time; for several nodes use the store `redis`.
 //
-// The file is bounded: a session takes a little more than one kilobyte of
-// it, and what has expired makes room for what is new. When the limit is reached, a login is
-// answered with 503 until a session ends or expires; users who are logged in
-// stay so, and may log in again where that replaces one of their own sessions.
+// The file is bounded: a session with its keys takes about half a kilobyte of it,
+// and a third of a kilobyte of memory, and what has expired makes room for what is
+// new. When the limit is reached, a login is answered with 503 until a session ends
+// or expires; users who are logged in stay so, and may log in again where that
+// replaces one of their own sessions. With a million sessions it takes a few
+// seconds to start.
 //
 // The file is opened when the configuration starts, not when it is validated:
 // `caddy validate` works beside a running gateway. One that is mostly free is

@@ -5,6 +5,7 @@ package localstore
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -47,8 +48,8 @@ func (d *DB) sweepEvery(interval time.Duration) {
 // overdue looks whether there is something to sweep, without a write.
 func (d *DB) overdue() (due bool) {
 	d.read(func(v view) error {
-		k, _ := v.bucket(kindDue).Cursor().First()
-		due = len(k) >= 8 && stampOf(k) <= d.now()
+		k, _ := v.bucket(kindEntry).Cursor().First()
+		due = len(k) == dueSize && stampOf(k) <= d.now()
 		return nil
 	})
 	return due
@@ -57,37 +58,45 @@ func (d *DB) overdue() (due bool) {
 // sweep removes up to limit expired entries, and tells how many it found.
 func (t *txn) sweep(limit int) (n int) {
 	for ; n < limit; n++ {
-		k, v := t.bucket(kindDue).Cursor().First()
-		if len(k) != dueSize || stampOf(k) > t.now {
+		place, value := t.bucket(kindEntry).Cursor().First()
+		if len(place) != dueSize || stampOf(place) > t.now {
 			return n
 		}
-		d := dueOf(k)
-		if what, err := unseal(kindDue, k, v); err == nil && len(what) > 0 {
-			t.expire(kind(what[0]), string(what[1:]), d)
+		r, err := recordOf(place, value)
+		if err != nil {
+			t.lose(dueOf(place))
+			continue
 		}
-		t.unschedule(d)
+		if d, ok := t.place(r.kind, idOf(r.key)); !ok || d != r.due {
+			t.remove(place) // left over, nobody has it
+			continue
+		}
+		t.drop(r)
 	}
 	return n
 }
 
-// expire removes an entry if it is the one that was to expire then.
-func (t *txn) expire(k kind, key string, d due) {
-	var err error
-	if k == kindSession {
-		var r record
-		if r, err = t.record(key); err == nil && r.due == d {
-			t.dropRecord(key, r)
-		}
-	} else {
-		var s small
-		if s, err = t.small(k, key); err == nil && s.due == d {
-			t.dropSmall(k, key, s)
+// lose removes an expired entry that the disk has damaged since the file was
+// opened. Whose it was, only the index may know: it is searched, which takes
+// some milliseconds.
+func (t *txn) lose(d due) {
+	t.remove(d.append(nil))
+	for _, k := range []kind{kindSession, kindMark, kindValue} {
+		for i, have := range t.index.places[slot(k)] {
+			if now, _ := t.place(k, i); have == d && now == d {
+				t.forget(k, i, t.ownerOf(i), 0)
+				return
+			}
 		}
 	}
-	if errors.Is(err, errDamaged) && t.bucket(k).Get([]byte(key)) != nil {
-		// nobody will ever read it; which index entry it has, nobody knows
-		t.drop(k, []byte(key))
-		t.count(k, -1, 0)
-		t.after = append(t.after, change{key, nil})
+}
+
+// ownerOf searches the user of a session.
+func (t *txn) ownerOf(i id) id {
+	for u, list := range t.index.users {
+		if slices.Contains(list, i) {
+			return u
+		}
 	}
+	return id{}
 }

@@ -43,7 +43,7 @@ func TestExpiredLeavesTheFile(t *testing.T) {
 		synctest.Wait()
 		d.read(func(v view) error {
 			for k := range buckets {
-				if n, most := v.bucket(k).Stats().KeyN, map[kind]int{kindSession: 1, kindUser: 1, kindDue: 1, kindMeta: 4}[k]; n != most {
+				if n, most := v.bucket(k).Stats().KeyN, map[kind]int{kindEntry: 1, kindMeta: 2}[k]; n != most {
 					t.Errorf("bucket %c has %d entries, want %d", k, n, most)
 				}
 			}

@@ -1,15 +1,22 @@
-// txn.go: one transaction on the file: entries, indexes and counts together.
+// txn.go: one transaction on the file, and what it changes in the index.
 
 package localstore
 
 import (
-	"bytes"
-	"encoding/binary"
+	"cmp"
+	"errors"
+	"slices"
 
 	"go.etcd.io/bbolt"
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
+
+// missing says that there is nothing where the index has an entry.
+type missing struct{ due }
+
+// Error implements error; who is not told better takes it for damage.
+func (missing) Error() string { return errDamaged.Error() }
 
 // view reads the file as it was at one moment. Slices that it returns end with
 // its transaction. It is used under guard.
@@ -23,98 +30,53 @@ func (v view) bucket(k kind) *bbolt.Bucket {
 	return b
 }
 
-// find returns the payload under a key, or session.ErrNotFound. Damage is not
-// absence: what stands left and right of the gap must be intact, in order, and
-// not the key itself, or a flipped bit in a key would end a session.
-func (v view) find(k kind, key []byte) ([]byte, error) {
-	c := v.bucket(k).Cursor()
-	next, value := c.Seek(key)
-	if next != nil && bytes.Equal(next, key) {
-		return unseal(k, next, value)
+// entry reads what is at a place.
+func (v view) entry(d due) (record, error) {
+	place := d.append(nil)
+	value := v.bucket(kindEntry).Get(place)
+	if value == nil {
+		return record{}, missing{d}
 	}
-	if err := v.gap(k, c, key, next, value); err != nil {
-		return nil, err
-	}
-	return nil, session.ErrNotFound
+	return recordOf(place, value)
 }
 
-// gap checks that there is nothing between key and the place where the cursor
-// found next.
-func (v view) gap(k kind, c *bbolt.Cursor, key, next, value []byte) error {
-	var before, beforeValue []byte
-	if next != nil {
-		if bytes.Compare(next, key) < 0 {
-			return errDamaged
+// entryOf reads an entry by its place, and makes sure that it is the one.
+func (v view) entryOf(k kind, key string, d due) (record, error) {
+	r, err := v.entry(d)
+	if err == nil && (r.kind != k || r.key != key) {
+		return record{}, errDamaged
+	}
+	return r, err
+}
+
+// sessions reads the sessions of a user, expired ones too, and puts the oldest
+// first.
+func (v view) sessions(user string, places []due) ([]record, error) {
+	list := make([]record, 0, len(places))
+	for _, d := range places {
+		r, err := v.entry(d)
+		if err == nil && (r.kind != kindSession || r.user != user) {
+			err = errDamaged
 		}
-		if _, err := unseal(k, next, value); err != nil {
-			return err
+		if err != nil {
+			return nil, err
 		}
-		before, beforeValue = c.Prev()
-	} else {
-		before, beforeValue = c.Last()
+		list = append(list, r)
 	}
-	if before == nil {
-		return nil
-	}
-	if bytes.Compare(before, key) >= 0 {
-		return errDamaged
-	}
-	_, err := unseal(k, before, beforeValue)
-	return err
-}
-
-// record returns a session, expired or not.
-func (v view) record(key string) (record, error) {
-	payload, err := v.find(kindSession, []byte(key))
-	if err != nil {
-		return record{}, err
-	}
-	return recordOf(payload)
-}
-
-// small returns a mark or a shared value, expired or not.
-func (v view) small(k kind, key string) (small, error) {
-	payload, err := v.find(k, []byte(key))
-	if err != nil {
-		return small{}, err
-	}
-	return smallOf(payload)
-}
-
-// counts are what is held of each kind, expired or not.
-type counts [3]amount
-
-func (c *counts) of(k kind) *amount {
-	switch k {
-	case kindSession:
-		return &c[0]
-	case kindMark:
-		return &c[1]
-	default:
-		return &c[2]
-	}
-}
-
-func (v view) counts() (c counts, err error) {
-	payload, err := v.find(kindMeta, metaCount)
-	if err != nil || len(payload) != 16*len(c) {
-		return c, errDamaged
-	}
-	for i := range c {
-		c[i].entries = int64(binary.BigEndian.Uint64(payload[16*i:]))
-		c[i].bytes = int64(binary.BigEndian.Uint64(payload[16*i+8:]))
-	}
-	return c, nil
+	slices.SortFunc(list, func(a, b record) int {
+		return cmp.Or(cmp.Compare(a.issued, b.issued), cmp.Compare(a.due.number, b.due.number))
+	})
+	return list, nil
 }
 
 // txn is a view that can be written. A failure of a write sticks in err: then
 // nothing of the transaction may be kept.
 type txn struct {
 	view
+	index  *index
+	delta  table // what is other than in the index
 	now    int64
 	bounds bounds
-	counts counts
-	apps   map[string]int64 // how many sessions more each app has
 	wrote  bool
 	err    error
 	after  []change
@@ -126,49 +88,88 @@ type change struct {
 	e   *entry // nil: there is nothing under the key any more
 }
 
+func (d *DB) newTxn() *txn {
+	return &txn{index: &d.index, delta: newTable(), now: d.now(), bounds: *d.inForce.Load()}
+}
+
 func (t *txn) fail(err error) {
 	if t.err == nil {
 		t.err = err
 	}
 }
 
+// fill is how full pages are when one is split: what is written moves on with
+// time, and seldom comes back.
+const fill = 0.9
+
 func (t *txn) put(k kind, key, payload []byte) {
 	t.wrote = true
-	if err := t.bucket(k).Put(key, sealed(k, key, payload)); err != nil {
+	b := t.bucket(k)
+	b.FillPercent = fill
+	if err := b.Put(key, sealed(k, key, payload)); err != nil {
 		t.fail(err)
 	}
 }
 
-func (t *txn) drop(k kind, key []byte) {
+func (t *txn) remove(place []byte) {
 	t.wrote = true
-	if err := t.bucket(k).Delete(key); err != nil {
+	if err := t.bucket(kindEntry).Delete(place); err != nil {
 		t.fail(err)
 	}
 }
 
-// putCounts is the last write of a transaction.
-func (t *txn) putCounts() {
-	var b []byte
-	for _, c := range t.counts {
-		b = binary.BigEndian.AppendUint64(b, uint64(c.entries))
-		b = binary.BigEndian.AppendUint64(b, uint64(c.bytes))
+// place returns where an entry is now.
+func (t *txn) place(k kind, i id) (due, bool) {
+	d, changed := t.delta.places[slot(k)][i]
+	if !changed {
+		d = t.index.places[slot(k)][i]
 	}
-	t.put(kindMeta, metaCount, b)
-	t.putApps()
+	return d, d.number != 0
 }
 
-func (t *txn) count(k kind, entries, size int) {
-	c := t.counts.of(k)
-	c.entries += int64(entries)
-	c.bytes += int64(size)
+// user returns the sessions that a user has now.
+func (t *txn) user(u id) []id {
+	if list, changed := t.delta.users[u]; changed {
+		return list
+	}
+	return t.index.users[u]
+}
+
+// record returns an entry, expired or not, or session.ErrNotFound. That nothing
+// is where it should be is damage, and no absence.
+func (t *txn) record(k kind, key string) (record, error) {
+	d, ok := t.place(k, idOf(key))
+	if !ok {
+		return record{}, session.ErrNotFound
+	}
+	r, err := t.entryOf(k, key, d)
+	return r, found(err)
+}
+
+// ofUser returns a user's sessions, oldest first, expired ones too.
+func (t *txn) ofUser(user string) ([]record, error) {
+	var places []due
+	for _, i := range t.user(idOf(user)) {
+		d, _ := t.place(kindSession, i)
+		places = append(places, d)
+	}
+	list, err := t.sessions(user, places)
+	return list, found(err)
+}
+
+func found(err error) error {
+	if errors.As(err, new(missing)) {
+		return errDamaged
+	}
+	return err
 }
 
 // room reports whether so much more of a kind is within its bound. What makes
 // something smaller always is, even when a reload has lowered the bound.
 func (t *txn) room(k kind, entries, size int) bool {
-	c, b := t.counts.of(k), t.bounds[k]
-	return (entries <= 0 || c.entries+int64(entries) <= b.entries) &&
-		(size <= 0 || c.bytes+int64(size) <= b.bytes)
+	have, more, b := t.index.counts[slot(k)], t.delta.counts[slot(k)], t.bounds[k]
+	return (entries <= 0 || have.entries+more.entries+int64(entries) <= b.entries) &&
+		(size <= 0 || have.bytes+more.bytes+int64(size) <= b.bytes)
 }
 
 // reclaim makes room by what has expired, as long as something has.
@@ -177,48 +178,41 @@ func (t *txn) reclaim(k kind, entries, size int) {
 	}
 }
 
-// schedule gives an entry its place among those that expire.
-func (t *txn) schedule(k kind, key string, at int64) due {
-	number, err := t.bucket(kindDue).NextSequence()
+// add writes an entry where none is.
+func (t *txn) add(r record) {
+	number, err := t.bucket(kindEntry).NextSequence()
 	if err != nil {
 		t.fail(err)
 	}
-	d := due{at, number}
-	t.put(kindDue, d.append(nil), append([]byte{byte(k)}, key...))
-	return d
+	r.due.number = number
+	t.put(kindEntry, r.due.append(nil), r.payload())
+	i := idOf(r.key)
+	t.delta.places[slot(r.kind)][i] = r.due
+	t.delta.count(r.kind, 1, len(r.value))
+	if r.kind == kindSession {
+		u := idOf(r.user)
+		t.delta.users[u] = append(slices.Clip(t.user(u)), i)
+		t.delta.apps[session.AppTagOf(r.user)]++
+		t.after = append(t.after, change{r.key, newEntry(r)})
+	}
 }
 
-func (t *txn) unschedule(d due) { t.drop(kindDue, d.append(nil)) }
-
-// putRecord adds a session where none is.
-func (t *txn) putRecord(key string, r record) {
-	r.due = t.schedule(kindSession, key, r.due.at)
-	t.put(kindSession, []byte(key), r.payload())
-	t.put(kindUser, userKey(r.user, r.issued, key), nil)
-	t.count(kindSession, 1, len(r.value))
-	t.countApp(r.user, 1)
-	t.after = append(t.after, change{key, newEntry(key, r)})
+// drop removes an entry that is there.
+func (t *txn) drop(r record) {
+	i := idOf(r.key)
+	t.forget(r.kind, i, idOf(r.user), len(r.value))
+	if r.kind == kindSession {
+		t.delta.apps[session.AppTagOf(r.user)]--
+		t.after = append(t.after, change{r.key, nil})
+	}
+	t.remove(r.due.append(nil)) // with that r.value is over
 }
 
-// dropRecord removes a session that is there.
-func (t *txn) dropRecord(key string, r record) {
-	t.unschedule(r.due)
-	t.drop(kindUser, userKey(r.user, r.issued, key))
-	t.count(kindSession, -1, -len(r.value))
-	t.countApp(r.user, -1)
-	t.drop(kindSession, []byte(key)) // with that r.value is over
-	t.after = append(t.after, change{key, nil})
-}
-
-// putSmall adds a mark or a shared value where none is.
-func (t *txn) putSmall(k kind, key string, at int64, value []byte) {
-	t.put(k, []byte(key), small{t.schedule(k, key, at), value}.payload())
-	t.count(k, 1, len(value))
-}
-
-// dropSmall removes a mark or a shared value that is there.
-func (t *txn) dropSmall(k kind, key string, s small) {
-	t.unschedule(s.due)
-	t.count(k, -1, -len(s.value))
-	t.drop(k, []byte(key)) // with that s.value is over
+// forget takes an entry out of the index.
+func (t *txn) forget(k kind, i, user id, size int) {
+	t.delta.places[slot(k)][i] = due{}
+	t.delta.count(k, -1, -size)
+	if k == kindSession {
+		t.delta.users[user] = slices.DeleteFunc(slices.Clone(t.user(user)), func(have id) bool { return have == i })
+	}
 }

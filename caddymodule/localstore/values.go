@@ -30,12 +30,12 @@ func (d *DB) Mark(ctx context.Context, key string, until time.Time) (bool, error
 
 func (t *txn) mark(key string, expires int64) (first bool, err error) {
 	t.reclaim(kindMark, 1, 0)
-	old, err := t.small(kindMark, key)
+	old, err := t.record(kindMark, key)
 	switch {
 	case err == nil && (old.due.at > t.now || expires <= t.now):
 		return false, nil
 	case err == nil:
-		t.dropSmall(kindMark, key, old)
+		t.drop(old)
 	case !errors.Is(err, session.ErrNotFound):
 		return false, err
 	case expires <= t.now:
@@ -43,27 +43,20 @@ func (t *txn) mark(key string, expires int64) (first bool, err error) {
 	case !t.room(kindMark, 1, 0):
 		return false, session.ErrFull
 	}
-	t.putSmall(kindMark, key, expires, nil)
+	t.add(record{kind: kindMark, due: due{at: expires}, key: key})
 	return true, nil
 }
 
 // Value returns a shared value, or session.ErrNotFound. It is read from the file.
 func (d *DB) Value(ctx context.Context, key string) (value []byte, err error) {
-	if err := ctx.Err(); err != nil {
+	r, err := d.find(ctx, kindValue, key)
+	if err == nil && r.due.at <= d.now() {
+		err = session.ErrNotFound
+	}
+	if err != nil {
 		return nil, err
 	}
-	err = d.read(func(v view) error {
-		found, err := v.small(kindValue, key)
-		if err != nil {
-			return err
-		}
-		if found.due.at <= d.now() {
-			return session.ErrNotFound
-		}
-		value = append(make([]byte, 0, len(found.value)), found.value...)
-		return nil
-	})
-	return value, err
+	return r.value, nil
 }
 
 // UpdateValue sets, changes or deletes a shared value. change runs as that of
@@ -73,22 +66,13 @@ func (d *DB) UpdateValue(ctx context.Context, key string, until time.Time, chang
 		return errKey
 	}
 	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		var before, present []byte // as it is stored, nil when it is not; and as it counts
-		err := d.read(func(v view) error {
-			old, err := v.small(kindValue, key)
-			if err != nil {
-				return err
-			}
-			if before = old.payload(); old.due.at > d.now() {
-				present = bytes.Clone(before[dueSize:])
-			}
-			return nil
-		})
+		old, err := d.find(ctx, kindValue, key)
 		if err != nil && !errors.Is(err, session.ErrNotFound) {
 			return err
+		}
+		var present []byte
+		if err == nil && old.due.at > d.now() {
+			present = old.value
 		}
 		value, err := change(present)
 		if err != nil {
@@ -99,7 +83,7 @@ func (d *DB) UpdateValue(ctx context.Context, key string, until time.Time, chang
 		}
 		keep, value := value != nil, bytes.Clone(value)
 		err = d.write(ctx, func(t *txn) error {
-			return t.updateValue(key, stamp(until), keep, value, before)
+			return t.updateValue(record{kind: kindValue, due: due{at: stamp(until)}, key: key, value: value}, keep, old.due)
 		})
 		if !errors.Is(err, errMoved) {
 			return err
@@ -107,25 +91,27 @@ func (d *DB) UpdateValue(ctx context.Context, key string, until time.Time, chang
 	}
 }
 
-func (t *txn) updateValue(key string, expires int64, keep bool, value, before []byte) error {
-	keep = keep && expires > t.now
+// updateValue puts a value in the place of the one that is there, if that is
+// still where the caller has read it.
+func (t *txn) updateValue(r record, keep bool, before due) error {
+	keep = keep && r.due.at > t.now
 	if keep {
-		t.reclaim(kindValue, 1, len(value))
+		t.reclaim(kindValue, 1, len(r.value))
 	}
-	old, err := t.small(kindValue, key)
+	old, err := t.record(kindValue, r.key)
 	switch absent := errors.Is(err, session.ErrNotFound); {
 	case err != nil && !absent:
 		return err
-	case absent != (before == nil) || !absent && !bytes.Equal(old.payload(), before):
+	case old.due != before:
 		return errMoved
-	case keep && absent && !t.room(kindValue, 1, len(value)),
-		keep && !absent && !t.room(kindValue, 0, len(value)-len(old.value)):
+	case keep && absent && !t.room(kindValue, 1, len(r.value)),
+		keep && !absent && !t.room(kindValue, 0, len(r.value)-len(old.value)):
 		return session.ErrFull
 	case !absent:
-		t.dropSmall(kindValue, key, old)
+		t.drop(old)
 	}
 	if keep {
-		t.putSmall(kindValue, key, expires, value)
+		t.add(r)
 	}
 	return nil
 }

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"runtime/debug"
 	"time"
-
-	"go.etcd.io/bbolt"
 )
 
 const (
@@ -155,7 +153,8 @@ func (s spoiled) Unwrap() error { return s.error }
 // transact applies the operations and commits. On an error nothing of them is
 // acknowledged, and the cache forgets what they may have changed.
 func (d *DB) transact(batch []*op) (err error) {
-	t := &txn{now: d.now(), bounds: *d.inForce.Load(), counts: *d.counts.Load()}
+	t := d.newTxn()
+	number := 0 // of the transaction, once it may be in the file
 	err = guard(func() error {
 		tx, err := d.bolt.Begin(true)
 		if err != nil {
@@ -172,18 +171,15 @@ func (d *DB) transact(batch []*op) (err error) {
 				o.err = applySafely(o, t)
 			}
 		}
-		if t.wrote || d.unsure {
-			// after a failed commit, what is seen may not be on disk: even an answer
-			// that changes nothing ("it is gone") has to be made durable
-			t.putCounts()
-		}
 		if t.err != nil {
 			return spoiled{t.err}
 		}
-		if !t.wrote {
+		// after a failed commit, what is seen may not be on disk: even an answer
+		// that changes nothing ("it is gone") has to be made durable
+		if !t.wrote && !d.unsure {
 			return nil
 		}
-		d.unsure = true
+		d.unsure, number = true, tx.ID()
 		switch err := guard(tx.Commit).(type) {
 		case nil:
 			d.unsure = false
@@ -194,19 +190,26 @@ func (d *DB) transact(batch []*op) (err error) {
 			return fmt.Errorf("writing the session file: %w", err)
 		}
 	})
-	if err != nil {
-		for _, c := range t.after {
-			d.cache.change(c.key, nil)
-		}
-		d.recount()
-		return err
+	if err == nil || number != 0 && d.inFile(number) {
+		d.index.apply(&t.delta)
 	}
 	for _, c := range t.after {
+		if err != nil {
+			c.e = nil
+		}
 		d.cache.change(c.key, c.e)
 	}
-	d.counts.Store(&t.counts)
-	d.apps.add(t.apps)
-	return nil
+	return err
+}
+
+// inFile reports whether a transaction whose commit has failed is what the file
+// shows all the same, on disk or not.
+func (d *DB) inFile(number int) (there bool) {
+	d.read(func(v view) error {
+		there = v.tx.ID() >= number
+		return nil
+	})
+	return there
 }
 
 // applySafely runs an operation; a page that cannot be read spoils the
@@ -217,33 +220,6 @@ func applySafely(o *op, t *txn) error {
 		t.fail(d.error)
 	}
 	return err
-}
-
-// recount takes the counts from the file: at the start, and after a commit with
-// unknown outcome.
-func (d *DB) recount() error {
-	return d.read(func(v view) error {
-		c, err := v.counts()
-		if err != nil {
-			return err
-		}
-		apps, err := v.apps()
-		if err != nil {
-			return err
-		}
-		d.counts.Store(&c)
-		d.apps.set(apps)
-		return nil
-	})
-}
-
-// read runs f on what was committed last.
-func (d *DB) read(f func(view) error) error {
-	return guard(func() error {
-		return d.bolt.View(func(tx *bbolt.Tx) error {
-			return f(view{tx})
-		})
-	})
 }
 
 // unreadable is how guard tells a fault from an error.

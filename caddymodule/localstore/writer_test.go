@@ -118,10 +118,10 @@ func TestSpoiltOperationFailsAlone(t *testing.T) {
 		wg.Go(func() {
 			err := d.write(ctx, func(t *txn) error {
 				if i == 7 {
-					t.drop(kindMeta, metaCount) // half of it
+					t.drop(record{kind: kindSession, key: "s1", user: "u"}) // half of it
 					panic("a page that makes no sense")
 				}
-				return t.create(fmt.Sprint("s", i), record{due: due{at: t.now + 1e12}, user: "u"}, 0)
+				return t.create(record{kind: kindSession, due: due{at: t.now + 1e12}, key: fmt.Sprint("s", i), user: "u"}, 0)
 			})
 			if want := i == 7; want != errors.Is(err, errDamaged) || !want && err != nil {
 				t.Errorf("operation %d = %v", i, err)
@@ -156,13 +156,13 @@ func TestClockSetBack(t *testing.T) {
 func TestCacheIsBounded(t *testing.T) {
 	c := newCache()
 	const n = cacheEntries + cacheEntries/2
-	first := newEntry("first", record{user: "u"})
+	first := newEntry(record{key: "first", user: "u"})
 	c.change("first", first)
-	hot := newEntry("hot", record{user: "u"})
+	hot := newEntry(record{key: "hot", user: "u"})
 	c.change("hot", hot)
 	for i := range n {
 		key := fmt.Sprint("s", i)
-		c.change(key, newEntry(key, record{user: "u", value: make([]byte, i%300)}))
+		c.change(key, newEntry(record{key: key, user: "u", value: make([]byte, i%300)}))
 		c.get("hot")
 	}
 	held := 0
@@ -196,13 +196,13 @@ func TestCacheIsBounded(t *testing.T) {
 func TestFillAfterChangeIsRefused(t *testing.T) {
 	c := newCache()
 	turn := c.turn("a")
-	read := newEntry("a", record{user: "u"})
+	read := newEntry(record{key: "a", user: "u"})
 	c.change("a", nil)
 	if c.fill(read, turn) != nil || c.get("a") != nil {
 		t.Error("what was read before a change is cached after it")
 	}
 	turn = c.turn("a")
-	again, other := newEntry("a", record{user: "u"}), newEntry("a", record{user: "u"})
+	again, other := newEntry(record{key: "a", user: "u"}), newEntry(record{key: "a", user: "u"})
 	if c.fill(again, turn) != again || c.fill(other, turn) != again {
 		t.Error("two readers of one version do not share an entry")
 	}

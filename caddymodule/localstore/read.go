@@ -1,0 +1,64 @@
+// read.go: reading beside the writer.
+
+package localstore
+
+import (
+	"bytes"
+	"context"
+	"errors"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
+)
+
+// read runs f on what was committed last.
+func (d *DB) read(f func(view) error) error {
+	return guard(func() error {
+		return d.bolt.View(func(tx *bbolt.Tx) error {
+			return f(view{tx})
+		})
+	})
+}
+
+// look is read for f that asks the index, too. The two may be a commit apart: the
+// file may not have an entry yet that the index has, or have it no more. So f
+// runs again when that commit is over. Each of the two can happen once to an
+// entry in one place; what is missing there a third time was not taken away by us.
+func (d *DB) look(ctx context.Context, f func(view) error) error {
+	var last missing
+	for again := 0; ; again++ {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		err := d.read(f)
+		var gone missing
+		if !errors.As(err, &gone) {
+			return err
+		}
+		if gone != last {
+			last, again = gone, 0
+		}
+		if again == 2 {
+			return errDamaged
+		}
+		if err := d.write(ctx, func(*txn) error { return nil }); err != nil { // behind what is being committed
+			return err
+		}
+	}
+}
+
+// find reads an entry, expired or not. Its value is the caller's.
+func (d *DB) find(ctx context.Context, k kind, key string) (r record, err error) {
+	i := idOf(key)
+	err = d.look(ctx, func(v view) error {
+		place, ok := d.index.place(k, i)
+		if !ok {
+			return session.ErrNotFound
+		}
+		found, err := v.entryOf(k, key, place)
+		r, r.value = found, bytes.Clone(found.value)
+		return err
+	})
+	return r, err
+}
