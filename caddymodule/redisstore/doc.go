@@ -60,7 +60,7 @@
 // Set maxmemory, and maxmemory-policy noeviction: a full server then refuses
 // logins with 503 and keeps who is logged in and which codes are spent. A policy
 // that evicts logs people out, and forgets spent codes (WeChat refuses those
-// itself). A session takes about half a kilobyte of Redis memory beside its value.
+// itself). A session takes some 850 bytes of Redis memory beside its value.
 // Clocks of gateways and servers are to agree within a few seconds: expiries are
 // points in time.
 //

@@ -61,7 +61,12 @@ func freePort(t testing.TB) int {
 		}
 		port := l.Addr().(*net.TCPAddr).Port
 		l.Close()
-		if port < 50_000 { // a cluster bus is at port + 10000
+		if port >= 50_000 {
+			continue
+		}
+		// a cluster bus is at port + 10000
+		if bus, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+10_000)); err == nil {
+			bus.Close()
 			return port
 		}
 	}
