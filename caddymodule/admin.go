@@ -66,7 +66,14 @@ func serveAdmin(w http.ResponseWriter, r *http.Request, pattern string, methods 
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
 		return adminError(http.StatusMethodNotAllowed, "this takes %s", strings.Join(allowed, " or "))
 	}
-	active, err := caddy.ActiveContext().AppIfConfigured("wechat")
+	running := caddy.ActiveContext()
+	if running.Context == nil {
+		// the admin endpoint opens before the first configuration runs; a script
+		// that revokes must not take that for "there is none"
+		w.Header().Set("Retry-After", "1")
+		return adminError(http.StatusServiceUnavailable, "no configuration is running yet")
+	}
+	active, err := running.AppIfConfigured("wechat")
 	if err != nil {
 		return adminError(http.StatusNotFound, "the running configuration has no app wechat")
 	}
@@ -145,10 +152,16 @@ func adminEndSession(ctx context.Context, a *App, w http.ResponseWriter, _ *http
 	if id == "" || strings.Contains(id, "/") {
 		return adminError(http.StatusBadRequest, "the path is /wechat/sessions/<session id>")
 	}
-	if err := a.sessions.End(ctx, id); err != nil {
-		return adminStoreError(err)
+	if session.ValidID(id) {
+		ended := 1
+		if _, err := a.sessions.Get(ctx, id); errors.Is(err, session.ErrNotFound) {
+			ended = 0
+		}
+		if err := a.sessions.End(ctx, id); err != nil {
+			return adminStoreError(err)
+		}
+		a.logRevocation("session", id, ended)
 	}
-	a.logRevocation("session", id, 1)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }

@@ -34,6 +34,9 @@ They exit with 0 when they did what was asked, and with 1 when they could not;
 the reason is on standard error.`,
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.Args, cmd.RunE, cmd.SilenceUsage = cobra.ArbitraryArgs, needsSubcommand, true
+			cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+				return fmt.Errorf("%w (what begins with a dash and is no option goes last, behind --: %s -- <id>)", err, cmd.CommandPath())
+			})
 			cmd.AddCommand(sessionsCommand(), revokeCommand(), tokenCommand(), keysCommand())
 		},
 	})
@@ -112,7 +115,7 @@ func revokeCommand() *cobra.Command {
 			if _, err := askAdmin(cmd, http.MethodDelete, "/wechat/sessions/"+url.PathEscape(args[0]), nil); err != nil {
 				return err
 			}
-			return printDone(cmd, map[string]any{"ended": args[0]}, "The session has ended.")
+			return printDone(cmd, map[string]any{"session": args[0]}, "The session has ended.")
 		}
 		var answer struct {
 			Ended int `json:"ended"`

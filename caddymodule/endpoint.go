@@ -15,7 +15,7 @@ type endpoint struct {
 	serve  func(*Handler, http.ResponseWriter, *http.Request) error
 }
 
-// endpoints by their path below the prefix (contract: "Endpoints under prefix").
+// endpoints by their path below the prefix.
 var endpoints = map[string]endpoint{
 	"login":     {http.MethodPost, (*Handler).login},
 	"session":   {http.MethodGet, (*Handler).session},

@@ -117,6 +117,8 @@ func TestCommandSessions(t *testing.T) {
 
 	gw.wechat(t, "revoke", id).require(t, 0, "ended")
 	gw.wechat(t, "revoke", id).require(t, 0, "ended") // gone is gone
+	// what an earlier version named so, or a key
+	gw.wechat(t, "revoke", "-axlmwmB8QpU9KsxZQvFeQ").require(t, 1, "behind --: caddy wechat revoke -- <id>")
 	requireAlive(t, gw, token, false)
 	requireAlive(t, gw, second, true)
 	out = gw.wechat(t, "revoke", "--appid", appA, "--openid", alice, "--json")

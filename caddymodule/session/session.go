@@ -86,11 +86,16 @@ func decode(value []byte) (*Session, error) {
 	}, nil
 }
 
-// newID makes a session id of 128 random bits.
+// newID makes a session id of 128 random bits. None begins with a dash, which
+// commands would take for an option.
 func newID() string {
-	var b [16]byte
-	rand.Read(b[:])
-	return base64.RawURLEncoding.EncodeToString(b[:])
+	for {
+		var b [16]byte
+		rand.Read(b[:])
+		if id := base64.RawURLEncoding.EncodeToString(b[:]); id[0] != '-' {
+			return id
+		}
+	}
 }
 
 // ValidID reports whether s has the form of a session id.

@@ -41,3 +41,12 @@ func TestNewIDsAreValidAndDistinct(t *testing.T) {
 		seen[id] = true
 	}
 }
+
+// "caddy wechat revoke -abc..." would be an unknown option.
+func TestNewIDIsNoOption(t *testing.T) {
+	for range 2000 {
+		if id := newID(); id[0] == '-' || !ValidID(id) {
+			t.Fatalf("a new id is %q", id)
+		}
+	}
+}
