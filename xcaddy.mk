@@ -79,10 +79,9 @@ help: ## show this
 	@sed '1,/^# ---- in this/d' $(xcaddy.mk) | awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}'
 	@echo 'Variables, such as in "make test PKGS=./caddymodule/session", stand in xcaddy.mk.'
 
-run: ## try it: the gateway, a simulator of WeChat and a demo backend; Ctrl-C ends it
-	@$(MAKE) --no-print-directory build BIN='$(RUN)/bin' PROFILE=
+run: build ## try it: the gateway, a simulator of WeChat and a demo backend; Ctrl-C ends it
 	@$(GO) build -C tools -o '$(abspath $(RUN))/demo' ./demo
-	@$(RUN)/demo -bin $(RUN)/bin -dir $(RUN)
+	@$(RUN)/demo -bin $(BIN) -dir $(RUN)
 
 test: ## run all tests; the last line counts them (PKGS, RACE, TESTFLAGS)
 	@sh .ci/need redis-server $(if $(filter-out 0,$(RACE)),cc)
@@ -109,6 +108,7 @@ modules: build xcaddy ## prove that both builds hold the same Caddy and the same
 	@cat $(BIN)/modules.caddy; rm $(BIN)/modules.*
 
 bench: build ## the gateway beside plain Caddy under load, then the benchmarks (PKGS, BENCH, LOADFLAGS)
+	-@sh .ci/need nginx redis-server
 	@$(GO) build -C tools -o '$(abspath $(RUN))/loadbench' ./loadbench
 	$(RUN)/loadbench $(LOADFLAGS)
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(TESTFLAGS) $(PKGS)
@@ -161,7 +161,7 @@ reproducible: build ## build again, elsewhere and from nothing, and compare the 
 	@rm -rf $(RUN)/again; mkdir -p $(RUN)/again/tree
 	@tar -c --exclude=./.git --exclude=./$(BIN) --exclude=./$(RUN) . | tar -x -C $(RUN)/again/tree
 	@GOCACHE='$(abspath $(RUN))/again/cache' $(MAKE) -s -C $(RUN)/again/tree build
-	@for program in caddy wechatsim; do cmp $(BIN)/$$program $(RUN)/again/tree/bin/$$program || exit 1; done
+	@for program in caddy wechatsim; do cmp $(BIN)/$$program $(RUN)/again/tree/$(BIN)/$$program || exit 1; done
 	@sha256sum $(BIN)/caddy $(BIN)/wechatsim; rm -rf $(RUN)/again
 
 clean: ## remove what make made

@@ -81,7 +81,8 @@ type App struct {
 	store    session.Store
 	seals    *seal.Vault // nil with key files, and for a store that keeps nothing
 	sessions *session.Manager
-	limiter  *loginLimiter
+	limiter  *loginLimiter // of logins, by address
+	calls    *loginLimiter // of other calls to WeChat, by session
 	stop     context.CancelFunc
 	stopped  chan struct{}
 }

@@ -1,4 +1,5 @@
-// loginrate.go: how many logins one client address may try.
+// loginrate.go: how many logins one client address may try, and how many other
+// calls to WeChat one session may cause.
 
 package caddymodule
 
@@ -40,6 +41,12 @@ const (
 	maxLoginAddresses = 100_000
 )
 
+// sessionCalls bounds the calls to WeChat that one session may cause after its
+// login: phone codes, check=wechat and reset=true. A user taps a button for each
+// phone code, and a client checks and resets when it starts and ends: none comes
+// near this number. Nothing turns it off, as WeChat's quota is everybody's.
+var sessionCalls = LoginRate{Attempts: 20, Window: caddy.Duration(time.Minute)}
+
 func (r *LoginRate) resolve() error {
 	if r.Attempts == 0 {
 		r.Attempts = defaultLoginAttempts
@@ -53,17 +60,21 @@ func (r *LoginRate) resolve() error {
 	return nil
 }
 
-// loginLimiter holds the budgets. It lives in a pool, so that a reload gives
+// loginLimiter holds the budgets, by address or by session id. It lives in a pool, so that a reload gives
 // nobody a fresh one; the numbers are those of the newest configuration.
 type loginLimiter struct {
-	budgets *cache.Cache // of *rate.Limiter by address
+	budgets *cache.Cache // of *rate.Limiter
 	stop    chan struct{}
 }
 
 // limiters outlive a configuration: see loginLimiter.
 var limiters = caddy.NewUsagePool()
 
-const limiterKey = "logins"
+// The two tables of budgets: neither can fill the other.
+const (
+	limiterKey      = "logins"
+	callsLimiterKey = "calls"
+)
 
 func newLoginLimiter() *loginLimiter {
 	l := &loginLimiter{budgets: cache.New(time.Minute, 0), stop: make(chan struct{})}
@@ -120,14 +131,21 @@ func (l *loginLimiter) take(address string, r LoginRate) (wait time.Duration, ok
 	return 0, true
 }
 
-func (a *App) provisionLoginRate(caddy.Context) error {
-	pooled, _, err := limiters.LoadOrNew(limiterKey, func() (caddy.Destructor, error) { return newLoginLimiter(), nil })
-	if err != nil {
+func (a *App) provisionLoginRate(caddy.Context) (err error) {
+	if a.limiter, err = a.pooledLimiter(limiterKey); err != nil {
 		return err
 	}
-	a.release(limiters, limiterKey)
-	a.limiter = pooled.(*loginLimiter)
-	return nil
+	a.calls, err = a.pooledLimiter(callsLimiterKey)
+	return err
+}
+
+func (a *App) pooledLimiter(key string) (*loginLimiter, error) {
+	pooled, _, err := limiters.LoadOrNew(key, func() (caddy.Destructor, error) { return newLoginLimiter(), nil })
+	if err != nil {
+		return nil, err
+	}
+	a.release(limiters, key)
+	return pooled.(*loginLimiter), nil
 }
 
 // allowLogin refuses the login attempts of an address that has used up its share.
@@ -137,15 +155,26 @@ func (a *App) allowLogin(r *http.Request) error {
 		return nil
 	}
 	if wait, ok := a.limiter.take(network, *a.LoginRate); !ok {
-		return &rateError{wait}
+		return &rateError{wait, "too many login attempts from this address"}
+	}
+	return nil
+}
+
+// allowCall refuses a session that has had WeChat asked too often.
+func (a *App) allowCall(sessionID string) error {
+	if wait, ok := a.calls.take(sessionID, sessionCalls); !ok {
+		return &rateError{wait, "too many calls to WeChat for this session"}
 	}
 	return nil
 }
 
 // rateError is our own limit, as opposed to WeChat's.
-type rateError struct{ wait time.Duration }
+type rateError struct {
+	wait time.Duration
+	text string
+}
 
-func (e *rateError) Error() string { return "too many login attempts from this address" }
+func (e *rateError) Error() string { return e.text }
 
 // loopback stands for this machine: a test, or a proxy here that Caddy was not
 // told to trust. By default nobody there is held to a limit, which would be one

@@ -113,3 +113,28 @@ func TestClientNetwork(t *testing.T) {
 		}
 	}
 }
+
+// Each session has its own number of calls to WeChat, and logins are counted
+// apart; neither login_rate off nor loopback lifts it.
+func TestSessionCalls(t *testing.T) {
+	a := &App{LoginRate: &LoginRate{Attempts: -1}}
+	if err := a.provisionLoginRate(caddy.Context{}); err != nil {
+		t.Fatal(err)
+	}
+	defer a.Cleanup()
+	for range sessionCalls.Attempts {
+		if err := a.allowCall(t.Name() + "a"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := classify(a.allowCall(t.Name() + "a"))
+	if p.status != 429 || p.Code != "rate_limited" || p.retryAfter <= 0 {
+		t.Errorf("one call more: %+v", p)
+	}
+	if err := a.allowCall(t.Name() + "b"); err != nil {
+		t.Error("another session:", err)
+	}
+	if _, known := a.limiter.budgets.Get(t.Name() + "a"); known {
+		t.Error("it is counted among the logins")
+	}
+}

@@ -143,6 +143,9 @@ func (a *App) phoneByCode(ctx context.Context, s *session.Session, code string) 
 	if !weixin.ValidCode(code) {
 		return session.Phone{}, badRequest("code is not one that the phone button gives")
 	}
+	if err := a.allowCall(s.ID); err != nil {
+		return session.Phone{}, err
+	}
 	app := a.find(s.AppID)
 	calling, cancel := context.WithTimeout(ctx, time.Duration(a.APITimeout))
 	defer cancel()

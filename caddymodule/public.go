@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // publicPaths is the list of the option "public": exact paths, and prefixes
@@ -74,38 +77,69 @@ func (p *publicPaths) match(u *url.URL) bool {
 // plainPath reports whether a decoded path means the same to every server.
 // What it refuses was each seen to be read in two ways: "\" as "/", ";x" as
 // nothing, "#" as an end, dot segments resolved or not, NUL as an end, broken
-// UTF-8 decoded to something else. A per cent sign left after decoding (a double encoding) is
+// UTF-8 decoded to something else, and other letters that a backend folds into
+// one of these. A per cent sign left after decoding (a double encoding) is
 // the caller's to refuse, because a configured path is given decoded.
 func plainPath(path string) bool {
-	if !strings.HasPrefix(path, "/") || !utf8.ValidString(path) {
+	if !strings.HasPrefix(path, "/") || strings.Contains(path, ";") || !plainText(path) {
 		return false
 	}
-	for i := range len(path) {
-		switch c := path[i]; {
-		case c < 0x20, c == 0x7f, c == '\\', c == ';', c == '?', c == '#':
+	if isASCII(path) {
+		return true
+	}
+	if !utf8.ValidString(path) {
+		return false
+	}
+	folded := fold(path)
+	return plainText(folded) && !strings.ContainsAny(folded, foldedSyntax) &&
+		strings.Count(folded, "/") == strings.Count(path, "/")
+}
+
+// plainText reports whether a path has no control characters and no syntax but
+// slashes, and no segment that leads elsewhere.
+func plainText(path string) bool {
+	for _, c := range path {
+		switch {
+		case unicode.IsControl(c), c == '\\', c == '?', c == '#':
 			return false
 		}
 	}
-	if strings.ContainsAny(path, syntaxLookalikes) {
-		return false
-	}
 	for segment := range strings.SplitSeq(path, "/") {
-		// "." and "..", and "..." or ".. " that Windows trims to them
-		if segment != "" && strings.Trim(segment, dotLookalikes) == "" {
+		// "." and "..", "..." or ".. " that Windows trims to them, and "..;x". A
+		// semicolon after a name only shortens the name.
+		rest := strings.TrimLeftFunc(segment, isDotOrBlank)
+		if segment != "" && (rest == "" || rest[0] == ';') {
 			return false
 		}
 	}
 	return true
 }
 
-// What becomes a slash, a backslash or a per cent sign, and what a dot, a blank
-// or a semicolon, where a backend brings text into a compatibility form of
-// Unicode (NFKC) or Windows fits it into a code page. A dot in a name is only a
-// dot: it takes a whole segment of them to lead elsewhere.
-const (
-	syntaxLookalikes = "\u2044\u2215\u2216\u29f5\u29f8\u29f9\ufe68\ufe6a\uff05\uff0f\uff3c"
-	dotLookalikes    = ". \u00a0\u3000\u2024\u2025\u2026\ufe52\uff0e\u037e\uff1b"
-)
+func isDotOrBlank(c rune) bool { return c == '.' || unicode.IsSpace(c) }
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// foldedSyntax must not be in a folded path: the per cent sign, and what
+// Windows, but not NFKC, makes a slash or a backslash of.
+const foldedSyntax = "%\u2044\u2215\u2216\u29f5\u29f8\u29f9"
+
+// fold reads a path as a backend may that brings text into the compatibility
+// form of Unicode (NFKC) and leaves out what cannot be seen, and accents.
+func fold(path string) string {
+	return strings.Map(func(c rune) rune {
+		if unicode.In(c, unicode.Cf, unicode.Mn, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) {
+			return -1
+		}
+		return c
+	}, norm.NFKC.String(path))
+}
 
 // hidesSyntax reports whether an escaped path has characters encoded that mean
 // something to whoever decodes them at another moment than we do.

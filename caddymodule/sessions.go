@@ -42,6 +42,9 @@ func (h *Handler) session(w http.ResponseWriter, r *http.Request) error {
 	switch check := r.URL.Query().Get("check"); check {
 	case "":
 	case "wechat":
+		if err := h.app.allowCall(c.ID); err != nil {
+			return err
+		}
 		if answer.SessionKey, err = h.app.checkSessionKey(r.Context(), c.Session); err != nil {
 			return err
 		}
@@ -59,6 +62,9 @@ func (h *Handler) logout(w http.ResponseWriter, r *http.Request) error {
 	switch reset := r.URL.Query().Get("reset"); reset {
 	case "", "false":
 	case "true":
+		if err := h.app.allowCall(c.ID); err != nil {
+			return err
+		}
 		// before the session ends: when WeChat fails, the caller can try again
 		if err := h.app.resetSessionKey(r.Context(), c.Session); err != nil {
 			return err

@@ -69,3 +69,32 @@ func TestLoginRate(t *testing.T) {
 		requireStatus(t, gw.h1.do(t, loginWith(code)), 200)
 	})
 }
+
+// A session has WeChat asked 20 times a minute, by whichever endpoint, and its
+// owner's other sessions and other requests do not feel it. WeChat is not asked
+// for what is refused, and nothing turns the limit off.
+func TestSessionCallsRate(t *testing.T) {
+	gw := start(t, setup{Wechat: "store memory\nlogin_rate off\n"})
+	token, other := login(t, gw, alice), login(t, gw, alice)
+	check := call{Target: "/wechat/session?check=wechat", Token: token}
+	reset := call{Method: "POST", Target: "/wechat/logout?reset=true", Token: token}
+	for range 19 {
+		requireStatus(t, gw.h1.do(t, check), 200)
+	}
+	requireStatus(t, gw.h1.do(t, byCode(t, gw, token, alice)), 200)
+	for _, x := range []call{check, reset, byCode(t, gw, token, alice)} {
+		got := gw.h1.do(t, x)
+		requireProblem(t, got, 429, "rate_limited")
+		if after, _ := strconv.Atoi(got.Header.Get("Retry-After")); after < 1 || after > 3 {
+			t.Errorf("Retry-After %q; want 3 seconds at most", got.Header.Get("Retry-After"))
+		}
+	}
+	requireCalls(t, gw, wechattest.PathCheckSession, 19)
+	requireCalls(t, gw, wechattest.PathGetUserPhoneNumber, 1)
+	requireCalls(t, gw, wechattest.PathResetUserSessionKey, 0)
+	if !alive(t, gw, token) {
+		t.Error("the session ended")
+	}
+	requireStatus(t, gw.h1.do(t, byCode(t, gw, other, alice)), 200)
+	requireStatus(t, gw.h1.do(t, call{Method: "POST", Target: "/wechat/logout", Token: token}), 204)
+}

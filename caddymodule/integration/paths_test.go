@@ -22,6 +22,8 @@ var notPublic = []string{
 	// what a backend that brings text into NFKC takes for / \ . and ;
 	"/public/..%ef%bc%8fapi%ef%bc%8fme", "/public/..%e2%88%95api", "/public/..%ef%bc%bcapi", "/public/%ef%bc%8e%ef%bc%8e/api", "/public/%e2%80%a5/api",
 	"/public/%e2%80%a4%e2%80%a4/api", "/public/..%ef%bc%9b/api", "/public/..%c2%a0/api", "/public/%ef%bc%852e%ef%bc%852e/api",
+	"/public/%ef%b8%b0/api/me", "/public/%ef%b8%99/api/me", "/public/..%ef%b9%94/api/me", "/public/..%ef%bc%9bx/api/me", "/public/..%cd%bex/api/me",
+	"/public/..%e2%80%82/api", "/public/..%e2%80%8b/api", "/public/..%e2%84%80/api", "/public/x%ef%bc%9fy",
 	"/public/x%23y", "/public/x%3fy",
 	"/api?/public/x", "/api%3f/public/x", "/api/public/x",
 }
@@ -29,7 +31,7 @@ var notPublic = []string{
 // isPublic are paths that it does let in.
 var isPublic = []string{
 	"/public/", "/public/x", "/public/x/y.z", "/public/x?y", "/public/x?../../api/me", "/public/a%20b", "/public/%c3%bc",
-	"/public/a%e2%80%a6", "/public/.well-known/x", "/public/..x", "/public/x..", "/public/a+b,c=d&e@f:g!$'()*", "/healthz", "/healthz?;\\", "/%70ublic/x",
+	"/public/a%e2%80%a6", "/public/%e8%af%b4%ef%bc%9b%e6%98%8e", "/public/.well-known/x", "/public/..x", "/public/x..", "/public/a+b,c=d&e@f:g!$'()*", "/healthz", "/healthz?;\\", "/%70ublic/x",
 	"/", "/?x",
 }
 

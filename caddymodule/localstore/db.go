@@ -5,7 +5,9 @@ package localstore
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -27,6 +29,7 @@ type DB struct {
 
 	file  string
 	named os.FileInfo // what had this name when it was opened
+	gone  atomic.Bool // it had this name no more when that was last looked at
 
 	index index
 	*tuning
@@ -48,6 +51,9 @@ func Open(file string, l Limits) (*DB, error) {
 }
 
 func open(file string, t *tuning) (*DB, error) {
+	if full, err := filepath.Abs(file); err == nil {
+		file = full // still its name when the process changes its directory
+	}
 	b, named, err := openFile(file)
 	if err != nil {
 		return nil, err

@@ -20,10 +20,14 @@
 //     is. To start anew, move it away: everybody logs in again.
 //   - An empty file is a new one.
 //   - A record that the disk damages while the file is open is an error whenever
-//     it is asked for (503), not an absence; the others are served.
+//     it is asked for (503), not an absence; the others are served. Its user can
+//     be logged in or out everywhere again when it has expired.
 //   - A write whose caller gave up while it waited happens as a whole or not at all.
 //   - On a full disk writes fail, reads go on, and it heals when there is room.
-//     Check says so before the last room is gone, and when the file was removed.
+//     Check says so before the last room is gone.
+//   - A file that is removed, moved or replaced while it is open is noticed within
+//     5 s, by Check at once: then writes fail, reads go on, and it heals when the
+//     same file is back. Logins of the seconds before are in the file that was moved.
 //
 // Reading order: store.go (the module and what survives a reload), shared.go (a
 // file is opened when it is first used), db.go (an open database), writer.go

@@ -79,7 +79,7 @@ func becomes(have, missing string) error {
 // openFile opens a file that is sound, or a new one, and tells which one it is.
 // It never writes to one that is not ours.
 func openFile(file string) (*bbolt.DB, os.FileInfo, error) {
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+	if err := makeDir(filepath.Dir(file)); err != nil {
 		return nil, nil, fmt.Errorf("making the directory of the session file: %w", err)
 	}
 	db, err := openChecked(file)
@@ -94,6 +94,24 @@ func openFile(file string) (*bbolt.DB, os.FileInfo, error) {
 		return nil, nil, errors.Join(explain(file, err), db.Close())
 	}
 	return db, named, nil
+}
+
+// makeDir makes a directory and those above it, and their names durable.
+func makeDir(dir string) error {
+	var grown []string // what gets a new entry
+	for at := dir; ; at = filepath.Dir(at) {
+		if _, err := os.Stat(at); !errors.Is(err, os.ErrNotExist) || at == filepath.Dir(at) {
+			break
+		}
+		grown = append(grown, filepath.Dir(at))
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	for _, at := range grown {
+		syncDir(at)
+	}
+	return nil
 }
 
 func openChecked(file string) (*bbolt.DB, error) {
@@ -241,8 +259,8 @@ func prepare(db *bbolt.DB) error {
 }
 
 // syncDir makes the name of a file durable. Where a directory cannot be synced,
-// it need not be.
-func syncDir(dir string) {
+// it need not be. Tests listen.
+var syncDir = func(dir string) {
 	if f, err := os.Open(dir); err == nil {
 		f.Sync()
 		f.Close()

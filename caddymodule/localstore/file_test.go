@@ -9,6 +9,7 @@ import (
 	randv2 "math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -146,6 +147,46 @@ func TestNewAndEmptyFiles(t *testing.T) {
 	if info, _ := os.Stat(name); info.Mode().Perm() != 0o600 {
 		t.Errorf("an empty file has mode %v, want 0600", info.Mode().Perm())
 	}
+}
+
+// The power is cut after the first login: the directories that were made for the
+// file must be there again.
+func TestNamesOfNewDirectoriesAreSynced(t *testing.T) {
+	dir := t.TempDir()
+	var synced []string
+	sync := syncDir
+	syncDir = func(dir string) { synced = append(synced, dir); sync(dir) }
+	defer func() { syncDir = sync }()
+	file := filepath.Join(dir, "a", "b", "sessions.db")
+	for _, want := range [][]string{
+		{filepath.Join(dir, "a"), dir, filepath.Dir(file)},
+		{filepath.Dir(file)},
+	} {
+		synced = nil
+		d, err := Open(file, Limits{})
+		if err != nil {
+			t.Fatalf("Open = %v, want nil", err)
+		}
+		d.Close()
+		if !slices.Equal(synced, want) {
+			t.Errorf("synced: %v, want %v", synced, want)
+		}
+	}
+}
+
+// A relative name stays what it was when the process changes its directory.
+func TestRelativeName(t *testing.T) {
+	t.Chdir(t.TempDir())
+	d, err := Open("sessions.db", Limits{})
+	if err != nil {
+		t.Fatalf("Open = %v, want nil", err)
+	}
+	defer d.Close()
+	t.Chdir(t.TempDir())
+	if err := d.Check(ctx); err != nil {
+		t.Errorf("Check = %v, want nil", err)
+	}
+	mustCreate(t, d, "a", "u")
 }
 
 // A disk turns a bit, anywhere. Whatever the store then does, it must not panic,

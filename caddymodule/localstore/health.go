@@ -13,7 +13,22 @@ import (
 // probeKey names what a check writes, over what the one before wrote.
 var probeKey = []byte("probe")
 
-var errGone = errors.New("it was removed or replaced while it is in use: what is written now is lost when the gateway ends; restart it, and everybody logs in again")
+var errGone = errors.New("it was removed or replaced while it is in use: nothing is written until it is back in its place; or restart the gateway, and everybody logs in again")
+
+// checkName looks whether the file still has its name. What is written to one that
+// has none is lost when it is closed: so it is not acknowledged until the same
+// file has the name again.
+func (d *DB) checkName() error {
+	switch now, err := os.Stat(d.file); {
+	case errors.Is(err, os.ErrNotExist), err == nil && !os.SameFile(now, d.named):
+		d.gone.Store(true)
+		return explain(d.file, errGone)
+	case err != nil:
+		return explain(d.file, err)
+	}
+	d.gone.Store(false)
+	return nil
+}
 
 // Check implements session.Checker. It proves that the file still has its name,
 // and that a write as large as the largest session can be was taken by the disk,
@@ -23,11 +38,8 @@ func (d *DB) Check(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	switch now, err := os.Stat(d.file); {
-	case errors.Is(err, os.ErrNotExist), err == nil && !os.SameFile(now, d.named):
-		return explain(d.file, errGone)
-	case err != nil:
-		return explain(d.file, err)
+	if err := d.checkName(); err != nil {
+		return err
 	}
 	probe := make([]byte, maxValue)
 	rand.Read(probe) // a file system that compresses must find room for it, too

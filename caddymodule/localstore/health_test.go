@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -43,8 +44,72 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// Logins go on when somebody removes the file, and are lost at the next start:
-// only the check can tell.
+// What would be written when somebody has removed the file is lost at the next
+// start: no login may be acknowledged, nobody is thrown out, and the file may come
+// back.
+func TestNothingIsWrittenWithoutTheName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := fresh(t, Limits{})
+		mustCreate(t, d, "a", "u")
+		brief := testRecord("brief", "u")
+		brief.ExpiresAt = time.Now().Add(time.Second)
+		if err := d.Create(ctx, brief, 0); err != nil {
+			t.Fatal(err)
+		}
+		aside := d.file + ".aside"
+		refused := func(when string) {
+			t.Helper()
+			time.Sleep(sweepInterval + time.Second)
+			synctest.Wait()
+			before := commits(d)
+			d.cache.clear()
+			wantValue(t, d, "a", "value")
+			_, marked := d.Mark(ctx, "m", time.Now().Add(time.Hour))
+			for name, err := range map[string]error{
+				"Create": d.Create(ctx, testRecord("b", "u"), 0),
+				"Delete": d.Delete(ctx, "a"),
+				"Mark":   marked,
+			} {
+				if !errors.Is(err, errGone) || !strings.Contains(err.Error(), d.file) {
+					t.Errorf("%s: %s = %v, want an error that names the file", when, name, err)
+				}
+			}
+			wantValue(t, d, "a", "value")
+			wantAbsent(t, d, "b")
+			if err := d.Delete(ctx, "absent"); err != nil {
+				t.Errorf("%s: Delete of what is absent = %v, want nil", when, err)
+			}
+			if n := commits(d) - before; n != 0 {
+				t.Errorf("%s: %d commits, want none", when, n)
+			}
+		}
+		if err := os.Rename(d.file, aside); err != nil {
+			t.Fatal(err)
+		}
+		refused("moved away")
+		if err := os.WriteFile(d.file, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		refused("replaced")
+		if err := os.Rename(aside, d.file); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(sweepInterval + time.Second)
+		synctest.Wait()
+		mustCreate(t, d, "b", "u")
+		if n := held(d); n != 2 {
+			t.Errorf("%d sessions when it is back, want 2: the third has expired", n)
+		}
+		sound(t, d)
+		file := d.file
+		d.Close()
+		d = opened(t, file)
+		wantValue(t, d, "a", "value")
+		wantValue(t, d, "b", "value")
+	})
+}
+
+// The check looks for itself, and what it finds counts at once.
 func TestCheckFindsThatTheFileIsGone(t *testing.T) {
 	d := fresh(t, Limits{})
 	wantGone := func(when string) {
@@ -58,6 +123,9 @@ func TestCheckFindsThatTheFileIsGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantGone("moved away")
+	if err := d.Create(ctx, testRecord("a", "u"), 0); !errors.Is(err, errGone) {
+		t.Errorf("Create = %v, want errGone", err)
+	}
 	if err := os.WriteFile(d.file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -68,6 +136,7 @@ func TestCheckFindsThatTheFileIsGone(t *testing.T) {
 	if err := d.Check(ctx); err != nil {
 		t.Errorf("Check when it is back = %v, want nil", err)
 	}
+	mustCreate(t, d, "a", "u")
 }
 
 // Small writes still find room in the file when the disk is full; the check says

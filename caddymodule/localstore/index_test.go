@@ -172,10 +172,33 @@ func TestDamageWhileOpen(t *testing.T) {
 		if list, err := d.List(ctx, "u"); err != nil || len(list) != 1 {
 			t.Errorf("List = %d sessions, %v, want 1, nil", len(list), err)
 		}
-		if n := d.index.counts; n[0].entries != 1 || n[1].entries != 0 || n[2].entries != 0 {
-			t.Errorf("counts = %v, want one session", n)
+		if n, want := d.index.counts, [3]amount{{1, int64(len("value"))}}; n != want {
+			t.Errorf("counts = %v, want %v", n, want)
 		}
 	})
+}
+
+// Whatever byte of an entry the disk has damaged, about as many bytes are taken
+// off the count as were added.
+func TestWeightOfDamagedEntries(t *testing.T) {
+	for _, r := range []record{
+		{kind: kindSession, key: "a key", user: "app_user", value: make([]byte, 1000)},
+		{kind: kindValue, key: "a key", value: make([]byte, 1000)},
+		{kind: kindMark, key: "a key"},
+	} {
+		good := sealed(kindEntry, r.due.append(nil), r.payload())
+		for at := range good {
+			bad := bytes.Clone(good)
+			bad[at] ^= 0x40
+			if n, off := weightOf(bad), 80; n < len(r.value)-off || n > len(r.value)+off {
+				t.Errorf("%c, byte %d: weightOf = %d, want about %d", r.kind, at, n, len(r.value))
+			}
+			weightOf(good[:at]) // must not panic
+		}
+		if n := weightOf(good); n != len(r.value) {
+			t.Errorf("%c: weightOf = %d, want %d", r.kind, n, len(r.value))
+		}
+	}
 }
 
 // An entry that is nowhere in the file, and that nobody has ended.

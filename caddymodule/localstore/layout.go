@@ -156,6 +156,25 @@ func recordOf(place, sealed []byte) (r record, err error) {
 	return record{}, errDamaged
 }
 
+// weightOf is how many bytes the value of a damaged entry had, as far as the
+// lengths of its texts can be read.
+func weightOf(sealed []byte) int {
+	if len(sealed) < 4+recordSize {
+		return 0
+	}
+	b := sealed[4+9:]
+	for range 2 { // key, user
+		n := int(b[0])
+		if b = b[1:]; n <= maxKey && n <= len(b) {
+			b = b[n:]
+		}
+		if len(b) == 0 {
+			return 0
+		}
+	}
+	return len(b)
+}
+
 var errTooLarge = fmt.Errorf("a value is larger than %d bytes", maxValue)
 
 // errKey keeps out what could not be told apart in an index.

@@ -20,8 +20,8 @@ const (
 	minSweepBatch = 4
 )
 
-// sweepEvery sweeps until the database is closed. A sweep that fails is tried
-// again at the next turn.
+// sweepEvery sweeps until the database is closed, and notices when the file loses
+// its name. A sweep that fails is tried again at the next turn.
 func (d *DB) sweepEvery(interval time.Duration) {
 	defer close(d.swept)
 	tick := time.NewTicker(interval)
@@ -31,16 +31,28 @@ func (d *DB) sweepEvery(interval time.Duration) {
 		case <-d.stop:
 			return
 		case <-tick.C:
-			for limit := sweepBatch; d.overdue(); {
-				if err := d.write(context.Background(), func(t *txn) error {
-					t.sweep(limit)
-					return nil
-				}); err != nil {
-					if limit /= 4; limit < minSweepBatch || errors.Is(err, errClosed) {
-						break
-					}
-				}
-			}
+			d.sweepOverdue()
+		}
+	}
+}
+
+// sweepOverdue removes what has expired, and looks before each transaction
+// whether the file has its name: while it has none, nothing is written.
+func (d *DB) sweepOverdue() {
+	for limit := sweepBatch; !errors.Is(d.checkName(), errGone) && d.overdue(); {
+		n := limit // of this turn: after errSlow it is still to be done
+		err := d.write(context.Background(), func(t *txn) error {
+			t.sweep(n)
+			return nil
+		})
+		switch {
+		case err == nil:
+			continue
+		case errors.Is(err, errClosed), errors.Is(err, errSlow):
+			return
+		}
+		if limit /= 4; limit < minSweepBatch {
+			return
 		}
 	}
 }
@@ -64,7 +76,7 @@ func (t *txn) sweep(limit int) (n int) {
 		}
 		r, err := recordOf(place, value)
 		if err != nil {
-			t.lose(dueOf(place))
+			t.lose(dueOf(place), weightOf(value))
 			continue
 		}
 		if d, ok := t.place(r.kind, idOf(r.key)); !ok || d != r.due {
@@ -79,12 +91,12 @@ func (t *txn) sweep(limit int) (n int) {
 // lose removes an expired entry that the disk has damaged since the file was
 // opened. Whose it was, only the index may know: it is searched, which takes
 // some milliseconds.
-func (t *txn) lose(d due) {
+func (t *txn) lose(d due, size int) {
 	t.remove(d.append(nil))
 	for _, k := range []kind{kindSession, kindMark, kindValue} {
 		for i, have := range t.index.places[slot(k)] {
 			if now, _ := t.place(k, i); have == d && now == d {
-				t.forget(k, i, t.ownerOf(i), 0)
+				t.forget(k, i, t.ownerOf(i), size)
 				return
 			}
 		}

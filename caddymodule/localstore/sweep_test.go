@@ -67,6 +67,29 @@ func TestExpiredLeavesTheFile(t *testing.T) {
 	})
 }
 
+// The disk hangs: a sweep that gives up is still to be done, so there is no other
+// behind it, and it shares nothing with the sweeper.
+func TestSweepOnASlowDisk(t *testing.T) {
+	d := fresh(t, Limits{})
+	r := testRecord("a", "u")
+	r.ExpiresAt = time.Now().Add(100 * time.Millisecond)
+	if err := d.Create(ctx, r, 0); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(100 * time.Millisecond)
+	release, start := hold(t, d), time.Now()
+	d.sweepOverdue()
+	if took := time.Since(start); took > maxWait*3/2 {
+		t.Errorf("a sweep on a disk that hangs took %v, want %v", took, maxWait)
+	}
+	release()
+	mustCreate(t, d, "b", "u")
+	if n := held(d); n != 1 {
+		t.Errorf("%d sessions, want 1: the sweep was queued before", n)
+	}
+	sound(t, d)
+}
+
 // Users come and go for ever: the file must not.
 func TestFileDoesNotGrowWithoutBound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

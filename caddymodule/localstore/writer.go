@@ -179,6 +179,9 @@ func (d *DB) transact(batch []*op) (err error) {
 		if !t.wrote && !d.unsure {
 			return nil
 		}
+		if d.gone.Load() {
+			return spoiled{explain(d.file, errGone)}
+		}
 		d.unsure, number = true, tx.ID()
 		switch err := guard(tx.Commit).(type) {
 		case nil:
