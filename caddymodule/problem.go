@@ -92,7 +92,7 @@ func classify(err error) problem {
 	case errors.As(err, &limited):
 		return problem{
 			status: http.StatusTooManyRequests, Code: "rate_limited", retryAfter: max(limited.wait, time.Second), reason: "login_rate",
-			Description: "too many logins from this address: try again later",
+			Description: limited.text + ": try again later",
 		}
 	case errors.Is(err, errCodeSpent):
 		return problem{
