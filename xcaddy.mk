@@ -35,7 +35,7 @@ PROFILE    ?= $(abspath $(wildcard $(dir $(xcaddy.mk))cmd/caddy/default.pgo))
 .PHONY: xcaddy
 xcaddy: ## build Caddy with the gateway and XCADDY_WITH into XCADDY_OUT
 	@mkdir -p $(dir $(XCADDY_OUT))
-	XCADDY_GO_BUILD_FLAGS='$(if $(PROFILE),-pgo=$(PROFILE))' $(XCADDY) build $(CADDY_VERSION) --output $(XCADDY_OUT) --with $(MODULE)/caddymodule@$(strip $(MODULE_VERSION)) $(XCADDY_WITH)
+	XCADDY_GO_BUILD_FLAGS="-trimpath -ldflags '-w -s' -tags nobadger,nomysql,nopgx$(if $(PROFILE), -pgo=$(PROFILE))" $(XCADDY) build $(CADDY_VERSION) --output $(XCADDY_OUT) --with $(MODULE)/caddymodule@$(strip $(MODULE_VERSION)) $(XCADDY_WITH)
 
 else
 
@@ -98,7 +98,7 @@ build: ## build bin/caddy and bin/wechatsim
 
 xcaddy: ## build bin/caddy-xcaddy from this work tree with xcaddy
 	@mkdir -p $(dir $(XCADDY_OUT))
-	XCADDY_GO_BUILD_FLAGS='$(if $(PROFILE),-pgo=$(abspath $(PROFILE)))' GOPROXY='$(XCADDY_GOPROXY)' $(XCADDY) build $(CADDY_VERSION) --output $(XCADDY_OUT) --with $(MODULE)/caddymodule --replace $(MODULE)=. $(XCADDY_WITH)
+	XCADDY_GO_BUILD_FLAGS="$(BUILDFLAGS)$(if $(PROFILE), -pgo=$(abspath $(PROFILE)))" GOPROXY='$(XCADDY_GOPROXY)' $(XCADDY) build $(CADDY_VERSION) --output $(XCADDY_OUT) --with $(MODULE)/caddymodule --replace $(MODULE)=. $(XCADDY_WITH)
 
 modules: build xcaddy ## prove that both builds hold the same Caddy and the same modules of ours
 	@for caddy in $(BIN)/caddy $(XCADDY_OUT); do \
