@@ -17,6 +17,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/caddy-wechat/caddy-wechat/tools/internal/child"
 )
 
 // world is everything that runs.
@@ -78,7 +80,7 @@ func startWorld(ctx context.Context, bin, dir string) (w *world, err error) {
 		}
 		w.sites = append(w.sites, s)
 	}
-	var children []*child
+	var children []*child.Child
 	for _, spec := range gateways {
 		c, err := w.startGateway(spec, bin, dir)
 		if err != nil {
@@ -92,7 +94,7 @@ func startWorld(ctx context.Context, bin, dir string) (w *world, err error) {
 				continue
 			}
 			for _, addr := range []string{s.http, s.https} {
-				if err := c.listens(ctx, addr); err != nil {
+				if err := c.Listens(ctx, addr); err != nil {
 					return nil, err
 				}
 			}
@@ -121,22 +123,22 @@ func (w *world) startSimulator(ctx context.Context, bin, dir string) error {
 		return err
 	}
 	// no unionid: what a user does not have, only the client can have sent
-	c, err := start(home, "wechatsim", os.Environ(), program, "-listen", addr, "-unionid=false", "-key-refresh", "1h",
+	c, err := child.Start(home, "wechatsim", os.Environ(), program, "-listen", addr, "-unionid=false", "-key-refresh", "1h",
 		"-app", appA+":"+secretA, "-app", appB+":"+secretB)
 	if err != nil {
 		return err
 	}
-	w.ends = append(w.ends, c.end)
+	w.ends = append(w.ends, func() { c.End() })
 	w.sim = "http://" + addr
 	w.wechat, err = startWitness(w.sim)
 	if err != nil {
 		return err
 	}
 	w.ends = append(w.ends, w.wechat.stop)
-	return c.listens(ctx, addr)
+	return c.Listens(ctx, addr)
 }
 
-func (w *world) startGateway(spec gatewaySpec, bin, dir string) (*child, error) {
+func (w *world) startGateway(spec gatewaySpec, bin, dir string) (*child.Child, error) {
 	g := &gateway{gatewaySpec: spec}
 	home := filepath.Join(dir, spec.name)
 	if err := os.Mkdir(home, 0o700); err != nil {
@@ -165,13 +167,13 @@ func (w *world) startGateway(spec gatewaySpec, bin, dir string) (*child, error) 
 		return nil, err
 	}
 	env := append(os.Environ(), "SECRET_aa="+secretA, "SECRET_bb="+secretB, "XDG_DATA_HOME="+home, "XDG_CONFIG_HOME="+home)
-	c, err := start(home, spec.name, env, program, "run", "--config", "Caddyfile", "--adapter", "caddyfile")
+	c, err := child.Start(home, spec.name, env, program, "run", "--config", "Caddyfile", "--adapter", "caddyfile")
 	if err != nil {
 		return nil, err
 	}
-	g.log = c.log
+	g.log = c.Log
 	w.gateways[spec.name] = g
-	w.ends = append(w.ends, c.end)
+	w.ends = append(w.ends, func() { c.End() })
 	return c, nil
 }
 

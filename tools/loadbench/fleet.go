@@ -6,9 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/caddy-wechat/caddy-wechat/tools/internal/child"
 )
 
 // fleet owns its processes; stop ends them in reverse order.
@@ -16,15 +19,15 @@ type fleet struct {
 	dir      string
 	bins     *binaries
 	sim      string
-	started  []*child
+	started  []*child.Child
 	upstream string
 }
 
 // proxy is one running variant and the connections to it.
 type proxy struct {
 	*variant
-	process  *child
-	helper   *child // the backend that is asked about each request, or nil
+	process  *child.Child
+	helper   *child.Child // the backend that is asked about each request, or nil
 	at       addresses
 	requests [][]byte // one per user
 	conns    []*conn
@@ -51,7 +54,7 @@ func (f *fleet) begin(ctx context.Context) (err error) {
 	return err
 }
 
-func (f *fleet) backend(ctx context.Context, name string) (string, *child, error) {
+func (f *fleet) backend(ctx context.Context, name string) (string, *child.Child, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return "", nil, err
@@ -70,7 +73,7 @@ func (f *fleet) place(name string) (string, error) {
 }
 
 // launch starts a process in a directory of its own and waits for its port.
-func (f *fleet) launch(ctx context.Context, name, address string, env []string, program string, args ...string) (*child, error) {
+func (f *fleet) launch(ctx context.Context, name, address string, env []string, program string, args ...string) (*child.Child, error) {
 	dir, err := f.place(name)
 	if err != nil {
 		return nil, err
@@ -78,14 +81,14 @@ func (f *fleet) launch(ctx context.Context, name, address string, env []string, 
 	return f.launchIn(ctx, dir, name, address, env, program, args...)
 }
 
-func (f *fleet) launchIn(ctx context.Context, dir, name, address string, env []string, program string, args ...string) (*child, error) {
+func (f *fleet) launchIn(ctx context.Context, dir, name, address string, env []string, program string, args ...string) (*child.Child, error) {
 	env = append(append(cleanEnv(), "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir), env...)
-	c, err := start(dir, name, env, program, args...)
+	c, err := child.Start(dir, name, env, program, args...)
 	if err != nil {
 		return nil, err
 	}
 	f.started = append(f.started, c)
-	return c, c.listens(ctx, address)
+	return c, c.Listens(ctx, address)
 }
 
 // cleanEnv is our environment without what tunes a Go process: settings under
@@ -171,11 +174,21 @@ func (p *proxy) failed(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
-	return p.process.trouble(fmt.Sprintf("failed: %v", err))
+	return p.process.Trouble(fmt.Sprintf("failed: %v", err))
 }
 
 func (f *fleet) stop() {
 	for i := len(f.started) - 1; i >= 0; i-- {
-		f.started[i].end()
+		f.started[i].End()
 	}
+}
+
+// freeAddress returns an address of 127.0.0.1 that nobody listens on now.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
 }

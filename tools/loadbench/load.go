@@ -112,8 +112,8 @@ func (p *proxy) timed(took []time.Duration, load func() error) (sample, error) {
 
 // clocks are the CPU times of the proxy and of the backend that it asks.
 func (p *proxy) clocks() (proxy, helper time.Duration, err error) {
-	if proxy, err = cpuTime(p.process.pid()); err == nil && p.helper != nil {
-		helper, err = cpuTime(p.helper.pid())
+	if proxy, err = cpuTime(p.process.PID()); err == nil && p.helper != nil {
+		helper, err = cpuTime(p.helper.PID())
 	}
 	return proxy, helper, err
 }

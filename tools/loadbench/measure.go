@@ -99,7 +99,7 @@ func measureSet(ctx context.Context, s *settings, b *binaries, dir string, varia
 	}
 	for _, p := range proxies {
 		result := r.of(p.variant)
-		result.MemoryMiB = max(result.MemoryMiB, peakMemory(p.process.pid()))
+		result.MemoryMiB = max(result.MemoryMiB, peakMemory(p.process.PID()))
 		if p.kind != gate || s.logins == 0 {
 			continue
 		}

@@ -12,12 +12,6 @@ import (
 	"unsafe"
 )
 
-// childAttributes: a process group of its own, so that Ctrl-C is ours to pass
-// on, and a signal if this process dies without a word.
-func childAttributes() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
-}
-
 // cpuTime is what a process and its children (nginx's workers) have used, user
 // and system, all threads, in nanoseconds: /proc/PID/stat counts in ticks of 10 ms.
 func cpuTime(pid int) (time.Duration, error) {

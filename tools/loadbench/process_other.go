@@ -6,11 +6,8 @@ package main
 
 import (
 	"errors"
-	"syscall"
 	"time"
 )
-
-func childAttributes() *syscall.SysProcAttr { return nil }
 
 func cpuTime(int) (time.Duration, error) {
 	return 0, errors.New("the CPU time of other processes can be read on Linux only")

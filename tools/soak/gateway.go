@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/caddy-wechat/caddy-wechat/tools/internal/child"
 )
 
 // gateway is one of the processes under test.
@@ -22,7 +24,7 @@ type gateway struct {
 	w       *world
 	home    string
 	version int
-	process *child
+	process *child.Child
 	http    *http.Client
 }
 
@@ -52,7 +54,7 @@ func (g *gateway) start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	return g.process.listens(ctx, g.site)
+	return g.process.Listens(ctx, g.site)
 }
 
 // reload puts a new configuration in force through the admin API. A bad one must be

@@ -19,15 +19,15 @@ type event struct {
 // deadly are the troubles of which gateways die.
 func deadly() []event {
 	list := []event{
-		{"Redis is killed and started", redisEvent("Redis was killed", func(w *world) { w.redis.crash() })},
+		{"Redis is killed and started", redisEvent("Redis was killed", func(w *world) { w.redis.Crash() })},
 		{"Redis is killed while A is reloaded and B is killed", manyTroubles},
 	}
 	for _, name := range []string{"A", "B", "L"} {
 		list = append(list,
-			event{name + " is killed and started", gatewayEvent(name, "killed", func(g *gateway) error { g.process.crash(); return nil })},
+			event{name + " is killed and started", gatewayEvent(name, "killed", func(g *gateway) error { g.process.Crash(); return nil })},
 			event{name + " is stopped and started", gatewayEvent(name, "stopped", func(g *gateway) error {
-				if !g.process.end() {
-					return g.process.trouble("does not end")
+				if !g.process.End() {
+					return g.process.Trouble("does not end")
 				}
 				return nil
 			})})
@@ -43,8 +43,8 @@ func harmless() []event {
 		{"WeChat answers 502", wechatEvent("WeChat answered 502", fault{Status: 502})},
 		{"WeChat's quota is used up (45011)", wechatEvent("WeChat's quota was used up", fault{ErrCode: 45011})},
 		{"WeChat vanishes", wechatEvent("WeChat was gone", fault{Drop: true})},
-		{"Redis is killed and started", redisEvent("Redis was killed", func(w *world) { w.redis.crash() })},
-		{"Redis is stopped and started", redisEvent("Redis was stopped", func(w *world) { w.redis.end() })},
+		{"Redis is killed and started", redisEvent("Redis was killed", func(w *world) { w.redis.Crash() })},
+		{"Redis is stopped and started", redisEvent("Redis was stopped", func(w *world) { w.redis.End() })},
 		{"Redis is frozen", frozenRedis},
 	}
 	for _, name := range []string{"A", "B", "L"} {
@@ -92,9 +92,9 @@ func redisEvent(what string, stop func(*world)) func(context.Context, *world) er
 
 func frozenRedis(ctx context.Context, w *world) error {
 	defer w.troubles.begin(redisDown, "Redis was frozen", nil)()
-	w.redis.signal(syscall.SIGSTOP)
+	w.redis.Signal(syscall.SIGSTOP)
 	pause(ctx, 2500*time.Millisecond)
-	w.redis.signal(syscall.SIGCONT)
+	w.redis.Signal(syscall.SIGCONT)
 	return nil
 }
 
@@ -123,10 +123,10 @@ func reloadEvent(name string, bad bool) func(context.Context, *world) error {
 // manyTroubles is a night to remember.
 func manyTroubles(ctx context.Context, w *world) error {
 	defer w.troubles.begin(redisDown, "Redis was killed", nil)()
-	w.redis.crash()
+	w.redis.Crash()
 	for _, run := range []func(context.Context, *world) error{
 		reloadEvent("A", false),
-		gatewayEvent("B", "killed", func(g *gateway) error { g.process.crash(); return nil }),
+		gatewayEvent("B", "killed", func(g *gateway) error { g.process.Crash(); return nil }),
 	} {
 		if err := run(ctx, w); err != nil {
 			return err

@@ -30,9 +30,9 @@ func startWeChat(ctx context.Context, w *world) (*wechat, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.ends = append(w.ends, func() { process.end() })
+	w.ends = append(w.ends, func() { process.End() })
 	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
-	return &wechat{url: "http://" + address, http: client}, process.listens(ctx, address)
+	return &wechat{url: "http://" + address, http: client}, process.Listens(ctx, address)
 }
 
 // phone asks the phone's side of the simulator, which always works.

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/caddy-wechat/caddy-wechat/tools/internal/child"
 )
 
 // world is everything that runs.
@@ -20,7 +22,7 @@ type world struct {
 
 	wechat   *wechat
 	backend  *backend
-	redis    *child
+	redis    *child.Child
 	redisAt  string // host:port
 	gateways []*gateway
 	realms   []*realm
@@ -67,7 +69,7 @@ func startWorld(ctx context.Context, s settings, dir string) (w *world, err erro
 	if err = w.startRedis(ctx); err != nil {
 		return nil, err
 	}
-	w.ends = append(w.ends, func() { w.redis.end() })
+	w.ends = append(w.ends, func() { w.redis.End() })
 
 	store := "redis redis://" + w.redisAt
 	for _, g := range []*gateway{
@@ -79,7 +81,7 @@ func startWorld(ctx context.Context, s settings, dir string) (w *world, err erro
 			return nil, err
 		}
 		w.gateways = append(w.gateways, g)
-		w.ends = append(w.ends, func() { g.process.end() })
+		w.ends = append(w.ends, func() { g.process.End() })
 		if err := g.start(ctx); err != nil {
 			return nil, err
 		}
@@ -106,7 +108,7 @@ func (w *world) startRedis(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	return w.redis.listens(ctx, w.redisAt)
+	return w.redis.Listens(ctx, w.redisAt)
 }
 
 // people brings the crowd together: two of three use the gateways on Redis.

@@ -1,11 +1,11 @@
 // family_linux.go: children end with us, on Linux.
 
-package main
+package child
 
 import "syscall"
 
-// childAttributes: a process group of its own, so that Ctrl-C is ours to pass
+// attributes: a process group of its own, so that Ctrl-C is ours to pass
 // on, and a signal if this process dies without a word.
-func childAttributes() *syscall.SysProcAttr {
+func attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 }

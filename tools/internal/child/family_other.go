@@ -2,8 +2,8 @@
 
 // family_other.go: children end with us, elsewhere than on Linux.
 
-package main
+package child
 
 import "syscall"
 
-func childAttributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
