@@ -28,28 +28,28 @@ var (
 
 // credentials are the tokens that a request carries, and where.
 type credentials struct {
-	bearer  []string // of all Authorization fields
-	cookies []string // of all session cookies
-
-	// mixed says that there are several Authorization fields of which at least
-	// one is no bearer token, so that nobody can tell which one counts
-	mixed bool
+	authorization []string // all fields of that name, as they came
+	bearers       int      // how many of them are bearer tokens
+	cookies       []string // the values of all session cookies
 }
 
 func (h *Handler) credentials(r *http.Request) credentials {
-	var c credentials
-	fields := r.Header["Authorization"]
-	for _, field := range fields {
-		if text, ok := bearerToken(field); ok {
-			c.bearer = append(c.bearer, text)
-		} else if len(fields) > 1 {
-			c.mixed = true
+	c := credentials{authorization: r.Header["Authorization"]}
+	for _, field := range c.authorization {
+		if _, ok := bearerToken(field); ok {
+			c.bearers++
 		}
 	}
 	if h.Cookie != "" {
 		c.cookies = cookieValues(nil, r, h.Cookie)
 	}
 	return c
+}
+
+// mixed says that there are several Authorization fields of which at least one
+// is no bearer token, so that nobody can tell which one counts.
+func (c *credentials) mixed() bool {
+	return len(c.authorization) > 1 && c.bearers < len(c.authorization)
 }
 
 // bearerToken reads "Bearer <token>" (RFC 6750 section 2.1; the scheme's case
@@ -70,13 +70,15 @@ func bearerToken(field string) (text string, ok bool) {
 // identifyCaller returns the one session that all credentials of the request
 // name. A bad credential beside a good one is an error, never a fallback.
 func (h *Handler) identifyCaller(r *http.Request, creds credentials) (*caller, error) {
-	if creds.mixed {
+	if creds.mixed() {
 		return nil, errConflict
 	}
 	var found *caller
-	for _, text := range creds.bearer {
-		if err := h.resolve(r, text, &found); err != nil {
-			return nil, err
+	for _, field := range creds.authorization {
+		if text, ok := bearerToken(field); ok {
+			if err := h.resolve(r, text, &found); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if len(creds.cookies) > 0 && opensWebSocket(r) && foreignOrigin(r) {
@@ -121,7 +123,7 @@ func (h *Handler) removeCredentials(r cleanRequest, creds credentials) {
 	if h.ForwardToken {
 		return
 	}
-	if len(creds.bearer) > 0 {
+	if creds.bearers > 0 {
 		delete(r.Header, "Authorization")
 	}
 	if len(creds.cookies) > 0 {

@@ -39,17 +39,18 @@ func knownCaller(r *http.Request) *caller {
 }
 
 // caller is a session, prepared for the request path: everything that a request
-// needs is worked out once, when the token is first seen. It is never modified.
+// needs is worked out once, when the token is first seen. Nothing in it changes
+// but that its session ends.
 //
 // With a million users the wait for memory is most of what the gate costs. So all
 // that each request reads lies together, in two cache lines of 64 bytes: the first
 // to find the caller and see that he is live, the second to tell of him. The
 // session itself, which few requests look at, is behind a pointer.
 type caller struct {
-	tail           digestTail // of the token's digest; see seenTokens
-	session.Handle            // by value, for the same reason
-	program        *MiniProgram
-	lookup         caddy.ReplacerFunc // the placeholders
+	tail         digestTail // of the token's digest; see seenTokens
+	session.Kept            // in here, for the same reason
+	program      *MiniProgram
+	lookup       caddy.ReplacerFunc // the placeholders
 
 	openID   string
 	unionID  string
@@ -57,14 +58,17 @@ type caller struct {
 	phone    string // the same
 }
 
-func newCaller(d tokenDigest, h *session.Handle, program *MiniProgram) *caller {
+// newCaller prepares a session. Until session.Handle.Keep is told of its Kept, the
+// caller is not alive.
+func newCaller(d tokenDigest, s *session.Session, program *MiniProgram) *caller {
 	c := &caller{
-		tail: d.tail(), Handle: *h, program: program,
-		openID: h.OpenID, unionID: h.UnionID, userInfo: opendata.HeaderValue(h.UserInfo),
+		tail: d.tail(), program: program,
+		openID: s.OpenID, unionID: s.UnionID, userInfo: opendata.HeaderValue(s.UserInfo),
 	}
-	if h.Phone != nil {
-		c.phone = opendata.Phone(*h.Phone).E164()
+	if s.Phone != nil {
+		c.phone = opendata.Phone(*s.Phone).E164()
 	}
+	c.Session = s
 	c.lookup = c.placeholder
 	return c
 }

@@ -24,7 +24,7 @@ func proxied(method, target string) *http.Request {
 }
 
 func callerOf(s session.Session) *caller {
-	return newCaller(tokenDigest{}, &session.Handle{Session: &s}, &MiniProgram{AppID: s.AppID})
+	return newCaller(tokenDigest{}, &s, &MiniProgram{AppID: s.AppID})
 }
 
 // identityOf returns the headers that belong to us, under their raw keys.

@@ -13,6 +13,8 @@ import (
 // reservedPrefixes are the header names, folded, that only the gateway (or
 // WeChat's own cloud, which is not in front of us) may set. Backends that came
 // from WeChat Cloud Run trust X-WX-OPENID as others trust X-WeChat-OpenID.
+//
+// All begin with an x: reserved looks for it first.
 var reservedPrefixes = [...]string{"x-wechat-", "x-wx-"}
 
 // reserved reports whether a header name is one of ours in any spelling that a
@@ -20,6 +22,9 @@ var reservedPrefixes = [...]string{"x-wechat-", "x-wx-"}
 // and some map every character that is no letter or digit, to the character
 // that "-" becomes; so all of these count as "-", and case does not count.
 func reserved(name string) bool {
+	if name == "" || foldByte(name[0]) != 'x' {
+		return false // nearly all names, at the price of one look
+	}
 	for _, prefix := range reservedPrefixes {
 		if len(name) < len(prefix) {
 			continue

@@ -11,7 +11,9 @@ import (
 )
 
 const (
-	seenShards = 64
+	// seenShards is how many values the first byte of a digest has. A table of a
+	// shard grows at once, so there are enough of them that none grows for long.
+	seenShards = 256
 
 	// maxSeen bounds the memory: a caller with its session takes some 500 bytes.
 	// Beyond it, tokens are verified again when they come back.
@@ -42,33 +44,28 @@ type digestTail [sha256.Size - 8]byte
 // seenTokens remembers callers by token. It holds only what a key of one ring
 // has verified: a ring that lost a key gets a new, empty table.
 //
-// A map with the whole digest for a key would be three times as large and so
+// A table with the whole digest for a key would be three times as large and so
 // wait longer for memory. Two tokens whose heads are the same, which nobody will
 // see, push each other out.
 //
 // An entry is no promise: whoever takes one must ask it whether it still lives.
 type seenTokens struct{ shards [seenShards]seenShard }
 
+// seenShard fills a cache line, so that the locks of neighbours do not meet.
 type seenShard struct {
 	mu      sync.RWMutex
-	callers map[uint64]*caller
-	_       [32]byte // keeps the locks of neighbours on different cache lines
+	callers callerTable
+	_       [8]byte
 }
 
-func newSeenTokens() *seenTokens {
-	t := new(seenTokens)
-	for i := range t.shards {
-		t.shards[i].callers = make(map[uint64]*caller)
-	}
-	return t
-}
+func newSeenTokens() *seenTokens { return new(seenTokens) }
 
-func (t *seenTokens) shard(d *tokenDigest) *seenShard { return &t.shards[d[0]%seenShards] }
+func (t *seenTokens) shard(d *tokenDigest) *seenShard { return &t.shards[d[0]] }
 
 func (t *seenTokens) get(d *tokenDigest) *caller {
 	s := t.shard(d)
 	s.mu.RLock()
-	c := s.callers[d.head()]
+	c := s.callers.get(d.head())
 	s.mu.RUnlock()
 	if c == nil || c.tail != d.tail() {
 		return nil
@@ -78,23 +75,20 @@ func (t *seenTokens) get(d *tokenDigest) *caller {
 
 // put remembers a caller that newCaller made for this digest.
 func (t *seenTokens) put(d *tokenDigest, c *caller) {
-	s := t.shard(d)
+	s, head := t.shard(d), d.head()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, ok := s.callers[d.head()]; !ok && len(s.callers) >= maxSeen/seenShards {
+	if s.callers.used >= maxSeen/seenShards && s.callers.get(head) == nil {
 		// any one will do: it only costs that token a second verification
-		for victim := range s.callers {
-			delete(s.callers, victim)
-			break
-		}
+		s.callers.delete(s.callers.near(head))
 	}
-	s.callers[d.head()] = c
+	s.callers.set(head, c)
 }
 
 func (t *seenTokens) drop(d *tokenDigest) {
 	s := t.shard(d)
 	s.mu.Lock()
-	delete(s.callers, d.head())
+	s.callers.delete(d.head())
 	s.mu.Unlock()
 }
 
@@ -106,16 +100,17 @@ func (t *seenTokens) sweep(now time.Time) {
 		s := &t.shards[i]
 		dead = dead[:0]
 		s.mu.RLock()
-		for head, c := range s.callers {
-			if !c.Live(now) {
-				dead = append(dead, head)
+		for _, slot := range s.callers.slots {
+			if slot.c != nil && !slot.c.Live(now) {
+				dead = append(dead, slot.head)
 			}
 		}
 		s.mu.RUnlock()
 		s.mu.Lock()
 		for _, head := range dead {
-			delete(s.callers, head)
+			s.callers.delete(head)
 		}
+		s.callers.shrink()
 		s.mu.Unlock()
 	}
 }

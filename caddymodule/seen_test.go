@@ -36,7 +36,7 @@ func openid(n int) string { return fmt.Sprintf("oGZUI0egBJY1zhBYw2KhdUfw%04d", n
 
 func (t *seenTokens) size() (n int) {
 	for i := range t.shards {
-		n += len(t.shards[i].callers)
+		n += t.shards[i].callers.used
 	}
 	return n
 }
@@ -118,7 +118,9 @@ func TestSeenSweep(t *testing.T) {
 			t.Fatal(err)
 		}
 		d := digestToken(text)
-		seen.put(&d, newCaller(d, h, nil))
+		c := newCaller(d, h.Session, nil)
+		h.Keep(&c.Kept)
+		seen.put(&d, c)
 		return &d, s
 	}
 	kept, _ := put(1)
@@ -187,6 +189,19 @@ func TestAuthenticateKnowsOnlyTheSameBytes(t *testing.T) {
 	}
 	if n := a.tokens.Load().seen.size(); n != 1 {
 		t.Errorf("%d tokens are remembered; want the good one", n)
+	}
+}
+
+// The second look must not verify again: that is what the table is for.
+func TestAuthenticateRemembers(t *testing.T) {
+	a := provisionApp(t, wechatApp(nil))
+	_, text := logIn(t, a, openid(1))
+	first, err := a.authenticate(t.Context(), text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second, err := a.authenticate(t.Context(), text); err != nil || second != first {
+		t.Errorf("a token that was seen is verified again (error %v)", err)
 	}
 }
 

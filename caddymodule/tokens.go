@@ -191,7 +191,8 @@ func (a *App) authenticate(ctx context.Context, text string) (*caller, error) {
 	if program == nil {
 		return nil, errOtherApp // it was configured when the user logged in
 	}
-	c := newCaller(digest, h, program)
+	c := newCaller(digest, h.Session, program)
+	h.Keep(&c.Kept)
 	v.seen.put(&digest, c)
 	return c, nil
 }

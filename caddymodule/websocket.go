@@ -25,7 +25,7 @@ func (h *Handler) serveWebSocket(w http.ResponseWriter, r *http.Request, next ca
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	go func() {
-		watchSession(ctx, h.app.sessions, &c.Handle)
+		watchSession(ctx, h.app.sessions, c.Session, &c.Kept)
 		cancel()
 	}()
 	return next.ServeHTTP(w, r.WithContext(ctx))
@@ -36,9 +36,12 @@ type sessionGetter interface {
 	Get(ctx context.Context, id string) (*session.Handle, error)
 }
 
+// liveness is a session.Handle or a session.Kept.
+type liveness interface{ Live(now time.Time) bool }
+
 // watchSession returns when the session has ended, or ctx. A store that cannot
 // answer has not said that it ended; its age is known without the store.
-func watchSession(ctx context.Context, sessions sessionGetter, h *session.Handle) {
+func watchSession(ctx context.Context, sessions sessionGetter, s *session.Session, h liveness) {
 	tick := time.NewTicker(watchInterval)
 	defer tick.Stop()
 	for {
@@ -49,11 +52,11 @@ func watchSession(ctx context.Context, sessions sessionGetter, h *session.Handle
 			if h.Live(now) {
 				continue
 			}
-			if !now.Before(h.ExpiresAt) {
+			if !now.Before(s.ExpiresAt) {
 				return
 			}
 			// changed, or ended, or no longer known: only the store can tell
-			fresh, err := sessions.Get(ctx, h.ID)
+			fresh, err := sessions.Get(ctx, s.ID)
 			switch {
 			case err == nil:
 				h = fresh

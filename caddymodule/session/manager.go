@@ -50,20 +50,6 @@ type Identity struct {
 	UserInfo               json.RawMessage // verified together with the login; nil when there was none
 }
 
-// Handle is a session as it was when it was read, and a way to see whether it
-// is still so without asking the store. Copies of a Handle are the same handle.
-type Handle struct {
-	lease   *Lease
-	expires int64 // Session.ExpiresAt in Unix seconds, so that Live need not fetch the session
-	*Session
-}
-
-// Live reports whether the session still stands, unchanged, at the given time.
-// After false, ask Manager.Get again: it may have been changed, not ended.
-func (h *Handle) Live(now time.Time) bool {
-	return h.lease.Live() && now.Unix() < h.expires
-}
-
 // RedeemCode reports whether this is the first attempt to redeem the code, on
 // all nodes that share the store. Call it before the code is sent to WeChat:
 // a code whose exchange failed is spent all the same.
@@ -116,7 +102,7 @@ func (m *Manager) Get(ctx context.Context, id string) (*Handle, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Handle{lease: lease, expires: s.ExpiresAt.Unix(), Session: s}, nil
+	return &Handle{Session: s, lease: lease}, nil
 }
 
 // openSession unseals and decodes a record, and refuses one that is not the

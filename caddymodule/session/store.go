@@ -5,7 +5,6 @@ package session
 import (
 	"context"
 	"errors"
-	"sync/atomic"
 	"time"
 )
 
@@ -31,19 +30,6 @@ type Record struct {
 	IssuedAt  time.Time
 	ExpiresAt time.Time
 }
-
-// Lease tells, without asking the store again, whether a record that Get
-// returned is still what the store holds. Its zero value is alive.
-// It is safe for concurrent use.
-type Lease struct{ over atomic.Bool }
-
-// End says that the record behind the lease was deleted, replaced, pushed out
-// or may have been. A lease never comes back to life.
-func (l *Lease) End() { l.over.Store(true) }
-
-// Live reports whether the record was, as far as this process can know,
-// neither changed nor ended since. It does not look at the record's expiry.
-func (l *Lease) Live() bool { return !l.over.Load() }
 
 // Store keeps the sessions of all users, the marks of redeemed codes, and
 // small values that nodes share. Guests of namespace "wechat.stores" implement
