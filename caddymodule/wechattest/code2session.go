@@ -12,9 +12,11 @@ const codeLifetime = 5 * time.Minute
 
 // code is a one-time credential that the phone got for its user.
 type code struct {
-	appid string
-	user  *user
-	used  bool
+	appid  string // empty: of whichever app exchanges it first
+	openid string
+	user   *user // nil while there is no appid
+	made   time.Time
+	used   bool
 }
 
 // code2SessionAnswer has no errcode: the page's sample shows one, captured live answers do not.
@@ -48,20 +50,27 @@ func (s *Server) code2Session(r request) answer {
 	}
 
 	c, ok := s.loginCodes.get(r.now, r.query.Get("js_code"))
-	if !ok || c.appid != appid {
+	if !ok || c.appid != "" && c.appid != appid {
 		return refuse(r.now, errCode)
 	}
 	u := c.user
+	if u == nil {
+		u = s.user(r.now, appid, c.openid)
+	}
 	if !u.code2Session.allow(r.now, time.Minute, s.opts.Quotas.Code2SessionPerMinute) {
 		return refuse(r.now, errMinuteQuota)
 	}
 	if c.used {
 		return refuse(r.now, errCodeUsed)
 	}
-	c.used = true
+	if c.used = true; c.user == nil {
+		c.appid, c.user = appid, u
+		s.turnKey(u, c)
+	}
 	if u.risky {
 		return refuse(r.now, errCodeBlocked)
 	}
+	s.noteExchange(r.now, c)
 	// The key of now, not of the code: a user has one valid key at any moment (api_checksessionkey).
 	u.ensureKey(r.now)
 	return succeed(code2SessionAnswer{SessionKey: u.sessionKey, OpenID: u.openid, UnionID: u.unionID})

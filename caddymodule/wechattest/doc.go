@@ -12,12 +12,20 @@
 //	POST /sim/phone    {"openid", "appid"?}   {"code","encryptedData","iv"}
 //	POST /sim/fault    see [Fault]            204
 //
+// Without an appid, /sim/login gives a code of the only app, and where there is not just one, of whichever app
+// exchanges it first; /sim/userinfo and /sim/phone are of the app in which the openid logged in last (see
+// [Server.UserInfo]).
+//
+// /sim/fault takes the members of [Fault] in lower case. A 0, "", false or null is as good as absent; only a body
+// of "" without errcode and drop is an empty answer. A delay is a text for [time.ParseDuration] or a number, of
+// seconds up to 60 and of milliseconds above.
+//
 // Sources: the pages of developers.weixin.qq.com named at each call (api_code2session,
 // api_getstableaccesstoken, api_getaccesstoken, api_getphonenumber, api_checksessionkey,
 // api_resetusersessionkey, the open-data signature page, the global errcode list). Where no page gives a
 // number, the comment says "our choice".
 //
-// Reading order: server.go (a request's way), code2session.go, users.go, opendata.go, fault.go.
+// Reading order: server.go (a request's way), code2session.go, users.go, people.go, opendata.go, fault.go.
 //
 // It shares no code with the gateway's WeChat client, so that one misreading of a page cannot hide in both.
 // It keeps nothing on disk, and it forgets: every table has an age or a size at which the oldest goes.

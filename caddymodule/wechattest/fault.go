@@ -73,18 +73,22 @@ func (s *Server) ClearFaults() {
 
 func (f Fault) check() error {
 	if _, ok := wechatCalls[f.Path]; !ok {
-		return fmt.Errorf("path %q is none of %s", f.Path, strings.Join(slices.Sorted(maps.Keys(wechatCalls)), ", "))
+		paths := strings.Join(slices.Sorted(maps.Keys(wechatCalls)), ", ")
+		if f.Path == "" {
+			return errors.New("path is required, one of " + paths)
+		}
+		return fmt.Errorf("path %q is none of %s", f.Path, paths)
 	}
 	answers := f.ErrCode != 0 || f.Status != 0 || f.Body != nil
 	switch {
 	case !answers && f.Delay == 0 && !f.Drop:
 		return errors.New("nothing goes wrong: give one of errcode, status, body, delay, drop")
 	case f.Drop && answers:
-		return errors.New("drop gives no answer, so it goes with delay only")
+		return errors.New("drop gives no answer, so it goes with delay only: leave out drop, or errcode, status and body")
 	case f.Body != nil && f.ErrCode != 0:
-		return errors.New("body is the whole answer, so it does not go with errcode")
+		return errors.New("body is the whole answer, so it does not go with errcode: leave out one of them")
 	case f.ErrMsg != "" && f.ErrCode == 0:
-		return errors.New("errmsg goes with errcode only")
+		return errors.New("errmsg goes with errcode only: add errcode, or leave out errmsg")
 	case f.Status != 0 && (f.Status < 200 || f.Status > 599):
 		return errors.New("status must be between 200 and 599")
 	case f.Delay < 0 || f.Delay > MaxDelay:

@@ -79,13 +79,16 @@ func (u *user) phoneInfo(mark watermark) phoneInfo {
 }
 
 // UserInfo returns the user's profile in the shape of 2022, made with the current session key (pages wx.getUserInfo,
-// open-data signature). The only error is [ErrNoSession], or a key set by hand that is none.
+// open-data signature). An empty appid means the app in which the openid logged in last: the one that last exchanged
+// a code of it, or, before any exchange, the one its last code is for. Where that code names none, it is the app that
+// last exchanged anybody's; before that [DemoAppID], or the first by name of those configured. The only error is
+// [ErrNoSession], or a key set by hand that is none.
 func (s *Server) UserInfo(appid, openid string) (UserInfo, error) {
 	var info UserInfo
 	err := s.withKey(appid, openid, func(u *user, now time.Time) (err error) {
 		info.RawData = string(encode(anonymous))
 		info.Signature = sha1Hex(info.RawData + u.sessionKey)
-		full := fullProfile{u.openid, anonymous, u.unionID, watermark{now.Unix(), appid}}
+		full := fullProfile{u.openid, anonymous, u.unionID, watermark{now.Unix(), u.appid}}
 		info.EncryptedData, info.IV, err = seal(u.sessionKey, encode(full))
 		return err
 	})
@@ -93,23 +96,24 @@ func (s *Server) UserInfo(appid, openid string) (UserInfo, error) {
 }
 
 // Phone returns what the phone button gives for the user (page getPhoneNumber), made with the current session key.
-// The only error is [ErrNoSession], or a key set by hand that is none.
+// An empty appid is that of [Server.UserInfo]. The only error is [ErrNoSession], or a key set by hand that is none.
 func (s *Server) Phone(appid, openid string) (Phone, error) {
 	var phone Phone
 	err := s.withKey(appid, openid, func(u *user, now time.Time) (err error) {
-		info := u.phoneInfo(watermark{now.Unix(), appid})
+		info := u.phoneInfo(watermark{now.Unix(), u.appid})
 		if phone.EncryptedData, phone.IV, err = seal(u.sessionKey, encode(info)); err != nil {
 			return err
 		}
 		phone.Code = newPhoneCode()
-		s.phoneCodes.put(now, phone.Code, &code{appid: appid, user: u})
+		s.phoneCodes.put(now, phone.Code, &code{appid: u.appid, openid: u.openid, user: u, made: now})
 		return nil
 	})
 	return phone, err
 }
 
 // Encrypt seals any plaintext with the user's current session key, for open data that has no method of its own
-// (wx.getWeRunData, wx.getShareInfo) and for data no phone would send (open-data signature page).
+// (wx.getWeRunData, wx.getShareInfo) and for data no phone would send (open-data signature page). An empty appid is
+// that of [Server.UserInfo].
 func (s *Server) Encrypt(appid, openid string, plaintext []byte) (encryptedData, iv string, err error) {
 	err = s.withKey(appid, openid, func(u *user, _ time.Time) (err error) {
 		encryptedData, iv, err = seal(u.sessionKey, plaintext)
@@ -122,7 +126,7 @@ func (s *Server) withKey(appid, openid string, f func(*user, time.Time) error) e
 	now := s.opts.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	u, ok := s.users.use(userKey(appid, openid))
+	u, ok := s.holder(now, appid, openid)
 	if !ok || u.sessionKey == "" {
 		return ErrNoSession
 	}

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// DemoAppID is the app of a login that names none, on a Server that knows no app by name. Ours, not WeChat's.
+// DemoAppID is the app to assume where nothing says which, on a Server that knows no app by name. Ours, not WeChat's.
 const DemoAppID = "wx0123456789abcdef"
 
 // The WeChat paths the simulator serves, as the pages of developers.weixin.qq.com spell them.
@@ -53,6 +53,8 @@ type Server struct {
 
 	mu         sync.Mutex
 	users      *ledger[*user]
+	people     *ledger[*person]
+	lastApp    string // the app that exchanged a code last
 	apps       *ledger[*app]
 	loginCodes *ledger[*code]
 	phoneCodes *ledger[*code]
@@ -84,6 +86,7 @@ func New(opts Options) *Server {
 	return &Server{
 		opts:       opts,
 		users:      newLedger[*user](maxUsers, 0),
+		people:     newLedger[*person](maxUsers, 0),
 		apps:       newLedger[*app](maxApps, 0),
 		loginCodes: newLedger[*code](maxCodes, codeLifetime),
 		phoneCodes: newLedger[*code](maxCodes, codeLifetime),

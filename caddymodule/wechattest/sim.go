@@ -61,7 +61,7 @@ func (s *Server) simLogin(body []byte) (any, error) {
 	}
 	return struct {
 		Code string `json:"code"`
-	}{s.login(u.AppID, u.OpenID)}, nil
+	}{s.Login(u.AppID, u.OpenID)}, nil
 }
 
 func (s *Server) simUserInfo(body []byte) (any, error) {
@@ -83,40 +83,27 @@ func (s *Server) simPhone(body []byte) (any, error) {
 func (s *Server) simFault(body []byte) (any, error) {
 	var in struct {
 		Path    string   `json:"path"`
-		ErrCode *int     `json:"errcode"`
+		ErrCode int      `json:"errcode"`
 		ErrMsg  string   `json:"errmsg"`
-		Status  *int     `json:"status"`
+		Status  int      `json:"status"`
 		Body    *string  `json:"body"`
 		Delay   simDelay `json:"delay"`
 		Drop    bool     `json:"drop"`
-		Times   *int     `json:"times"`
+		Times   int      `json:"times"`
 	}
 	if err := decodeSim(body, &in); err != nil {
 		return nil, err
 	}
-	f := Fault{Path: in.Path, ErrMsg: in.ErrMsg, Body: in.Body, Delay: time.Duration(in.Delay), Drop: in.Drop}
-	// Where Go's zero means "not said", a zero that was said is a mistake to point out.
-	for _, number := range []struct {
-		from *int
-		to   *int
-		zero string
-	}{
-		{in.ErrCode, &f.ErrCode, "errcode 0 is no error; for an odd success use body"},
-		{in.Status, &f.Status, "status must be between 200 and 599"},
-		{in.Times, &f.Times, "times must be at least 1"},
-	} {
-		if number.from == nil {
-			continue
-		}
-		if *number.from == 0 {
-			return nil, errors.New(number.zero)
-		}
-		*number.to = *number.from
+	f := Fault{Path: in.Path, ErrCode: in.ErrCode, ErrMsg: in.ErrMsg, Status: in.Status, Body: in.Body,
+		Delay: time.Duration(in.Delay), Drop: in.Drop, Times: in.Times}
+	// A zero is what a client sends that writes all the members it knows. Elsewhere an empty body is an answer.
+	if f.Body != nil && *f.Body == "" && (f.ErrCode != 0 || f.Drop) {
+		f.Body = nil
 	}
 	return nil, s.Fault(f)
 }
 
-// simUser reads who is meant and fills in the app.
+// simUser reads who is meant. No appid is an answer, too: see [Server.Login] and [Server.UserInfo].
 func (s *Server) simUser(body []byte) (simUser, error) {
 	var u simUser
 	if err := decodeSim(body, &u); err != nil {
@@ -125,14 +112,7 @@ func (s *Server) simUser(body []byte) (simUser, error) {
 	if u.OpenID != "" && !isOpenID(u.OpenID) {
 		return u, errors.New("openid must be 1 to 64 letters, digits, - and _")
 	}
-	if u.AppID == "" {
-		var ok bool
-		if u.AppID, ok = s.defaultApp(); !ok {
-			return u, errors.New("appid is required: several apps are configured")
-		}
-		return u, nil
-	}
-	if !s.knowsApp(u.AppID) {
+	if u.AppID != "" && !s.knowsApp(u.AppID) {
 		return u, errors.New("appid is not one of this simulator's (or not wx and 16 hex digits, where it takes any)")
 	}
 	return u, nil
@@ -171,24 +151,35 @@ func decodeSim(body []byte, v any) error {
 	return fmt.Errorf("reading the body: %s", strings.TrimPrefix(err.Error(), "jsontext: "))
 }
 
-// simDelay is a Go duration text such as "1.5s", or a number of seconds.
+// simDelay is a Go duration text such as "1.5s", or a number: of seconds up to maxSeconds, of milliseconds above.
 type simDelay time.Duration
 
-// UnmarshalJSON reads both forms. Ours, not WeChat's.
+// maxSeconds tells the two apart. For more than a minute, or for 60ms and less, there is the text.
+const maxSeconds = 60
+
+// UnmarshalJSON reads both forms; null and "" are no delay. Ours, not WeChat's.
 func (d *simDelay) UnmarshalJSON(b []byte) error {
-	errForm := errors.New(`delay must be a text such as "1.5s" or a number of seconds, at most ` + MaxDelay.String())
-	var seconds float64
-	if json.Unmarshal(b, &seconds) == nil {
+	errForm := fmt.Errorf(`delay must be a text such as "1.5s" or a number of seconds up to %d, of milliseconds above; at most %s`, maxSeconds, MaxDelay)
+	var number float64 // which null leaves at 0
+	if json.Unmarshal(b, &number) == nil {
+		unit := time.Second
+		if number > maxSeconds {
+			unit = time.Millisecond
+		}
 		// Compared as a float: a huge number would not survive the conversion.
-		if seconds < 0 || seconds > MaxDelay.Seconds() {
+		delay := number * float64(unit)
+		if delay < 0 || delay > float64(MaxDelay) {
 			return errForm
 		}
-		*d = simDelay(seconds * float64(time.Second))
+		*d = simDelay(delay)
 		return nil
 	}
 	var text string
 	if json.Unmarshal(b, &text) != nil {
 		return errForm
+	}
+	if text == "" {
+		return nil
 	}
 	parsed, err := time.ParseDuration(text)
 	if err != nil {

@@ -57,7 +57,6 @@ func TestPhoneOverHTTP(t *testing.T) {
 func TestPhoneSideRefuses(t *testing.T) {
 	w := newWorld(t, wechattest.Options{})
 	for _, test := range []struct{ path, body, says string }{
-		{"/sim/login", `{}`, "several apps"},
 		{"/sim/login", `{"appid":"wx00000000000000cc"}`, "appid"},
 		{"/sim/login", `{"opnid":"x"}`, "opnid"},
 		{"/sim/login", `{"openid":7}`, "openid"},
@@ -68,18 +67,25 @@ func TestPhoneSideRefuses(t *testing.T) {
 		{"/sim/userinfo", `{"appid":"` + appA + `"}`, "openid is required"},
 		{"/sim/userinfo", `{"appid":"` + appA + `","openid":"nobody"}`, "log in first"},
 		{"/sim/phone", `{"appid":"` + appA + `","openid":"nobody"}`, "log in first"},
-		{"/sim/fault", `{}`, "path"},
+		{"/sim/userinfo", `{"openid":"nobody"}`, "log in first"},
+		{"/sim/phone", `{"openid":"nobody"}`, "log in first"},
+		{"/sim/fault", `{}`, "path is required"},
+		{"/sim/fault", `{"path":"","drop":true}`, "path is required"},
+		{"/sim/fault", `{"path":"/sns/jscode2session","drop":true,"retries":1}`, "retries"},
 		{"/sim/fault", `{"path":"/sns/nothing","drop":true}`, "path"},
 		{"/sim/fault", `{"path":"/sns/jscode2session"}`, "nothing goes wrong"},
-		{"/sim/fault", `{"path":"/sns/jscode2session","errcode":0}`, "errcode 0"},
+		{"/sim/fault", `{"path":"/sns/jscode2session","errcode":0,"status":0,"delay":"","drop":false,"times":0}`, "nothing goes wrong"},
 		{"/sim/fault", `{"path":"/sns/jscode2session","status":99}`, "status"},
-		{"/sim/fault", `{"path":"/sns/jscode2session","drop":true,"times":0}`, "times"},
+		{"/sim/fault", `{"path":"/sns/jscode2session","status":-1}`, "status"},
 		{"/sim/fault", `{"path":"/sns/jscode2session","drop":true,"times":-1}`, "times"},
-		{"/sim/fault", `{"path":"/sns/jscode2session","drop":true,"errcode":-1}`, "drop"},
-		{"/sim/fault", `{"path":"/sns/jscode2session","body":"","errcode":-1}`, "body"},
+		{"/sim/fault", `{"path":"/sns/jscode2session","drop":true,"errcode":-1}`, "leave out drop"},
+		{"/sim/fault", `{"path":"/sns/jscode2session","drop":true,"status":502}`, "leave out drop"},
+		{"/sim/fault", `{"path":"/sns/jscode2session","body":"x","errcode":-1}`, "body"},
 		{"/sim/fault", `{"path":"/sns/jscode2session","status":500,"errmsg":"x"}`, "errmsg"},
 		{"/sim/fault", `{"path":"/sns/jscode2session","delay":"soon"}`, "delay"},
 		{"/sim/fault", `{"path":"/sns/jscode2session","delay":"-1s"}`, "delay"},
+		{"/sim/fault", `{"path":"/sns/jscode2session","delay":-1}`, "milliseconds above"},
+		{"/sim/fault", `{"path":"/sns/jscode2session","delay":120001}`, "milliseconds above"},
 		{"/sim/fault", `{"path":"/sns/jscode2session","delay":1e30}`, "delay"},
 		{"/sim/fault", `{"path":"/sns/jscode2session","delay":true}`, "delay"},
 		{"/sim/fault", `{"path":"/sns/jscode2session","delay":"3m"}`, "delay"},
@@ -112,6 +118,109 @@ func TestFaultOverHTTP(t *testing.T) {
 		t.Fatalf("%d %s", response.StatusCode, body)
 	}
 	wantOK(t, w.exchange(appA, secretA, code)) // refusals leave the code alone
+}
+
+// A client that has a struct for faults sends every member of it, and what it did not mean is zero.
+func TestFaultZeroesAreAbsent(t *testing.T) {
+	for name, test := range map[string]struct {
+		fault   string
+		status  int // 0: no answer
+		errcode int // 0: the call succeeds
+	}{
+		"errcode":         {`"errcode":40164,"errmsg":"","status":0,"body":"","delay":"","drop":false,"times":0`, 200, 40164},
+		"errcode, null":   {`"errcode":40164,"errmsg":null,"status":null,"body":null,"delay":null,"drop":null,"times":null`, 200, 40164},
+		"status":          {`"errcode":0,"status":502,"delay":0,"drop":false,"times":0`, 502, 0},
+		"drop":            {`"errcode":0,"errmsg":"","status":0,"body":"","delay":"0s","drop":true,"times":null`, 0, 0},
+		"delay":           {`"errcode":0,"status":0,"delay":"1ms","drop":false,"times":0`, 200, 0},
+		"empty body":      {`"errcode":0,"status":0,"body":"","delay":0,"drop":false,"times":0`, 200, 0},
+		"status, errcode": {`"errcode":45011,"status":503,"delay":"","drop":false,"times":0`, 503, 45011},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, wechattest.Options{})
+			w.phone("/sim/fault", `{"path":"/sns/jscode2session",`+test.fault+`}`, 204)
+			client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+			target := w.url + wechattest.PathCode2Session + "?" + exchangeQuery(appA, secretA, w.Login(appA, alice)).Encode()
+			response, err := client.Get(target)
+			if test.status == 0 {
+				if !errors.Is(err, io.EOF) {
+					t.Fatalf("%v; want a lost connection", err)
+				}
+			} else {
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer response.Body.Close()
+				body, err := io.ReadAll(response.Body)
+				if err != nil || response.StatusCode != test.status {
+					t.Fatalf("%d %q, %v; want status %d", response.StatusCode, body, err, test.status)
+				}
+				if test.errcode != 0 {
+					wantErr(t, object(t, string(body)), test.errcode)
+				} else if (len(body) == 0) != (name == "empty body") || (name == "delay") != strings.Contains(string(body), "session_key") {
+					t.Fatalf("body %q", body)
+				}
+			}
+			// Times absent is once.
+			wantOK(t, w.exchange(appA, secretA, w.Login(appA, alice)))
+		})
+	}
+}
+
+// A delay goes with whatever else happens, and its number has the unit that makes sense.
+func TestFaultDelays(t *testing.T) {
+	for name, test := range map[string]struct {
+		fault   string
+		least   time.Duration
+		status  int // 0: no answer
+		errcode int
+	}{
+		"seconds":      {`"delay":0.08`, 80 * time.Millisecond, 200, 0},
+		"milliseconds": {`"delay":90`, 90 * time.Millisecond, 200, 0},
+		"text":         {`"delay":"70ms"`, 70 * time.Millisecond, 200, 0},
+		"errcode":      {`"delay":"70ms","errcode":-1`, 70 * time.Millisecond, 200, -1},
+		"refusal":      {`"delay":"70ms","errcode":40029`, 70 * time.Millisecond, 200, 40029},
+		"status":       {`"delay":70,"status":504`, 70 * time.Millisecond, 504, 0},
+		"all":          {`"delay":70,"status":504,"errcode":-1`, 70 * time.Millisecond, 504, -1},
+		"drop":         {`"delay":70,"drop":true`, 70 * time.Millisecond, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, wechattest.Options{})
+			w.phone("/sim/fault", `{"path":"/sns/jscode2session",`+test.fault+`}`, 204)
+			client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}
+			target := w.url + wechattest.PathCode2Session + "?" + exchangeQuery(appA, secretA, w.Login(appA, alice)).Encode()
+			start := time.Now()
+			response, err := client.Get(target)
+			if took := time.Since(start); took < test.least {
+				t.Fatalf("after %s; want %s", took, test.least)
+			}
+			if test.status == 0 {
+				if !errors.Is(err, io.EOF) {
+					t.Fatalf("%v; want a lost connection", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer response.Body.Close()
+			body, err := io.ReadAll(response.Body)
+			if err != nil || response.StatusCode != test.status {
+				t.Fatalf("%d %q, %v; want status %d", response.StatusCode, body, err, test.status)
+			}
+			if test.errcode != 0 {
+				wantErr(t, object(t, string(body)), test.errcode)
+			}
+		})
+	}
+	w := newWorld(t, wechattest.Options{})
+	for _, delay := range []string{`60`, `120000`, `"2m"`} {
+		w.phone("/sim/fault", `{"path":"/sns/jscode2session","delay":`+delay+`}`, 204)
+		impatient := &http.Client{Timeout: 150 * time.Millisecond}
+		if response, err := impatient.Get(w.url + wechattest.PathCode2Session); err == nil {
+			response.Body.Close()
+			t.Errorf("delay %s: answered at once", delay)
+		}
+	}
 }
 
 // What breaks after WeChat did the work leaves the client with a spent code, whatever it looked like.

@@ -12,6 +12,7 @@ type user struct {
 
 	sessionKey string // empty: none yet, or expired
 	keyMade    time.Time
+	turnedBy   *code // the last code that might replace the key
 
 	code2Session window
 }
@@ -32,6 +33,18 @@ func (s *Server) user(now time.Time, appid, openid string) *user {
 	return u
 }
 
+// turnKey lets the making of a code replace the user's session key, once.
+func (s *Server) turnKey(u *user, c *code) {
+	if u.turnedBy == c {
+		return
+	}
+	u.turnedBy = c
+	if c.made.Sub(u.keyMade) >= s.opts.SessionKeyMinRefresh {
+		u.sessionKey = ""
+	}
+	u.ensureKey(c.made)
+}
+
 func (u *user) ensureKey(now time.Time) {
 	if u.sessionKey == "" {
 		u.sessionKey, u.keyMade = newSessionKey(), now
@@ -40,46 +53,28 @@ func (u *user) ensureKey(now time.Time) {
 
 // Login does what wx.login does on the phone (page wx.login): it returns a code that is good for five minutes and
 // for one exchange, and it may replace the user's session key. An unknown user is made up; an empty openid means
-// somebody new; an empty appid means the only app, or [DemoAppID] where none is named. With several apps an empty
-// appid is a mistake of the caller's, and Login panics. It mints codes of apps that the Server does not know, too:
-// they are codes of another app to everybody.
-func (s *Server) Login(appid, openid string) (code string) {
-	if appid == "" {
-		var ok bool
-		if appid, ok = s.defaultApp(); !ok {
-			panic("wechattest: Login without an appid on a Server with several apps")
-		}
-	}
-	return s.login(appid, openid)
-}
-
-func (s *Server) login(appid, openid string) string {
+// somebody new; an empty appid means the only app, and where there is not just one, whichever exchanges the code
+// first. It mints codes of apps that the Server does not know, too: they are codes of another app to everybody.
+func (s *Server) Login(appid, openid string) string {
 	if openid == "" {
 		openid = newOpenID()
 	}
 	now := s.opts.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	u := s.user(now, appid, openid)
-	// The rotation belongs to the making of the code, not to its exchange (open-data signature page).
-	if now.Sub(u.keyMade) >= s.opts.SessionKeyMinRefresh {
-		u.sessionKey = ""
+	if appid == "" && len(s.opts.Apps) == 1 {
+		appid = s.likelyApp()
 	}
-	u.ensureKey(now)
-	c := newLoginCode()
-	s.loginCodes.put(now, c, &code{appid: appid, user: u})
-	return c
-}
-
-// defaultApp is the app of a phone that does not say which; there is none when several are configured.
-func (s *Server) defaultApp() (string, bool) {
-	if len(s.opts.Apps) == 0 {
-		return DemoAppID, true
+	c := &code{appid: appid, openid: openid, made: now}
+	if appid != "" {
+		c.user = s.user(now, appid, openid)
+		// The rotation belongs to the making of the code, not to its exchange (open-data signature page).
+		s.turnKey(c.user, c)
 	}
-	for appid := range s.opts.Apps {
-		return appid, len(s.opts.Apps) == 1
-	}
-	return "", false
+	s.noteIssue(now, c)
+	value := newLoginCode()
+	s.loginCodes.put(now, value, c)
+	return value
 }
 
 // SessionKey returns the user's current session key, or "" for somebody who has none (api_checksessionkey: one valid

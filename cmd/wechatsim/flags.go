@@ -30,6 +30,20 @@ const usage = `Usage: wechatsim [flags]
 Plays api.weixin.qq.com for a gateway under development or test, and the phone
 that logs in through it. Not for the open network: it lets anybody be anybody.
 
+The phone, and trouble on order, as POST with JSON:
+  /sim/login     {"openid"?, "appid"?}  what wx.login gives, for a made-up user without openid
+  /sim/userinfo  {"openid", "appid"?}   what wx.getUserInfo gives
+  /sim/phone     {"openid", "appid"?}   what the phone-number button gives
+  /sim/fault     {"path", "errcode"?, "errmsg"?, "status"?, "body"?, "delay"?, "drop"?, "times"?}
+                 the next calls of that WeChat path go wrong; once, without times
+Without an appid a login code is of the only -app, and with none or several, of the
+app that exchanges it first; userinfo and phone are of the app in which the user
+logged in last. A delay is a text such as "1.5s" or a number: of seconds up to 60, of
+milliseconds above; at most 2m. It goes with errcode, status, body or drop, and status
+goes with errcode or body. 0, "", false and null count as absent; only "body":""
+without errcode and drop is an empty answer.
+
+Flags:
 `
 
 func parse(args []string, stderr io.Writer) (settings, error) {

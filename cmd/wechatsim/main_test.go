@@ -99,7 +99,7 @@ func TestBuiltCommand(t *testing.T) {
 	}
 
 	// A delay on order must not hold the end up.
-	call(t, "POST", base+"/sim/fault", `{"path":"/sns/jscode2session","delay":100}`)
+	call(t, "POST", base+"/sim/fault", `{"path":"/sns/jscode2session","delay":"100s"}`)
 	slow := make(chan error, 1)
 	go func() {
 		response, err := http.Get(base + "/sns/jscode2session")
@@ -170,7 +170,7 @@ func TestFlagsRefused(t *testing.T) {
 
 func TestHelpAndTakenPort(t *testing.T) {
 	var stdout, stderr bytes.Buffer
-	if code := run(t.Context(), []string{"-help"}, &stdout, &stderr); code != 0 || !strings.Contains(stderr.String(), "-unionid") {
+	if code := run(t.Context(), []string{"-help"}, &stdout, &stderr); code != 0 || !strings.Contains(stderr.String(), "-unionid") || !strings.Contains(stderr.String(), "/sim/fault") {
 		t.Errorf("-help: code %d, %q", code, stderr.String())
 	}
 	stderr.Reset()
