@@ -19,6 +19,11 @@ const (
 	bodyTimeout = 5 * time.Second
 )
 
+var (
+	errBodyTooLarge = &requestError{status: http.StatusRequestEntityTooLarge, description: "the body may have 64 KiB at most", closes: true}
+	errBodyTooSlow  = &requestError{status: http.StatusRequestTimeout, description: "the body did not arrive within 5 seconds", closes: true}
+)
+
 // readJSON reads the body into v, a pointer to a struct. Member names are
 // matched with their case, a repeated one is refused, an unknown one is
 // ignored. encoding/json would take {"code":"a","CODE":"b"} for "b".
@@ -59,20 +64,28 @@ func firstByte(b []byte) byte {
 	return 0
 }
 
+// limitBody bounds the body of every call, also of one that does not look at it:
+// net/http reads what is left of it, before the answer or before it closes.
+func limitBody(w http.ResponseWriter, r *http.Request) error {
+	if r.ContentLength != 0 {
+		// without a body, net/http reads ahead and would take this for a client gone
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
+	}
+	if r.ContentLength > maxBody {
+		return errBodyTooLarge
+	}
+	return nil
+}
+
 // readBody reads at most maxBody bytes in at most bodyTimeout: a client that
 // sends a byte a second must not hold a connection for hours.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	tooLarge := &requestError{status: http.StatusRequestEntityTooLarge, description: "the body may have 64 KiB at most", closes: true}
-	tooSlow := &requestError{status: http.StatusRequestTimeout, description: "the body did not arrive within 5 seconds", closes: true}
-	if r.ContentLength > maxBody {
-		return nil, tooLarge
+	if err := limitBody(w, r); err != nil {
+		return nil, err
 	}
-
 	// Not every connection takes a deadline, and Caddy's own read_idle timeout
 	// sets its own before each read; so the clock is looked at as well.
 	deadline := time.Now().Add(bodyTimeout)
-	conn := http.NewResponseController(w)
-	bounded := conn.SetReadDeadline(deadline) == nil
 
 	src := http.MaxBytesReader(w, r.Body, maxBody)
 	body := make([]byte, 0, max(512, min(r.ContentLength+1, maxBody+1)))
@@ -84,14 +97,12 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		body = body[:len(body)+n]
 		switch {
 		case errors.Is(err, io.EOF):
-			if bounded {
-				_ = conn.SetReadDeadline(time.Time{})
-			}
+			_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 			return body, nil
 		case isTooLarge(err):
-			return nil, tooLarge
+			return nil, errBodyTooLarge
 		case errors.Is(err, os.ErrDeadlineExceeded), time.Now().After(deadline):
-			return nil, tooSlow
+			return nil, errBodyTooSlow
 		case err != nil:
 			return nil, &requestError{status: http.StatusBadRequest, description: "the body ended early", closes: true}
 		}

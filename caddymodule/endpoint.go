@@ -48,6 +48,9 @@ func (h *Handler) serveEndpoint(w http.ResponseWriter, r cleanRequest, name stri
 }
 
 func (h *Handler) tryEndpoint(w http.ResponseWriter, r cleanRequest, name string) error {
+	if err := limitBody(w, r.Request); err != nil {
+		return err
+	}
 	e, ok := endpoints[name]
 	if !ok {
 		return &requestError{status: http.StatusNotFound, description: "there is no such endpoint"}

@@ -16,7 +16,7 @@ import (
 
 // login redeems a code and starts a session. The token is minted last: whoever
 // holds one has a session.
-func (a *App) login(ctx context.Context, app *MiniProgram, req loginRequest) (*session.Session, string, error) {
+func (a *App) login(ctx context.Context, app *MiniProgram, req loginRequest, previous *session.Session) (*session.Session, string, error) {
 	id, err := a.exchange(ctx, app, req.Code)
 	if err != nil {
 		return nil, "", err
@@ -35,6 +35,7 @@ func (a *App) login(ctx context.Context, app *MiniProgram, req loginRequest) (*s
 			id.UnionID = opened.UnionID
 		}
 	}
+	id.Replaces = previous
 	s, err := a.sessions.Login(ctx, id)
 	if err != nil {
 		return nil, "", err

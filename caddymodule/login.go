@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/weixin"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
 // errCodeSpent means that the code was redeemed before, by anybody, anywhere.
@@ -55,10 +56,13 @@ func (h *Handler) login(w http.ResponseWriter, r *http.Request) error {
 	}
 
 	// who was logged in here before, to be logged out when the new login works
-	previous, _ := h.identifyCaller(r, h.credentials(r))
+	var previous *session.Session
+	if c, err := h.identifyCaller(r, h.credentials(r)); err == nil {
+		previous = c.Session
+	}
 
 	start := time.Now()
-	s, text, err := h.app.login(r.Context(), app, req)
+	s, text, err := h.app.login(r.Context(), app, req, previous)
 	h.app.logLogin(app.AppID, s, time.Since(start), err)
 	if err != nil {
 		return err

@@ -94,10 +94,10 @@ func TestBreaker(t *testing.T) {
 	token := login(t, gw, alice)
 	gw.sim.ResetCalls()
 	fault(t, gw, wechattest.Fault{Path: wechattest.PathCode2Session, ErrCode: -1, Times: 1000})
-	for range 5 {
+	for range 10 {
 		requireProblem(t, gw.h1.do(t, loginCall(gw, appA, eve)), 503, "temporarily_unavailable")
 	}
-	requireCalls(t, gw, wechattest.PathCode2Session, 5)
+	requireCalls(t, gw, wechattest.PathCode2Session, 10)
 
 	code := gw.sim.Login(appA, eve)
 	var seen outcomes
@@ -111,7 +111,7 @@ func TestBreaker(t *testing.T) {
 	seen.require(t, map[string]int{"503 temporarily_unavailable": 50})
 	reload(t, gw, setup{Wechat: inMemory + "api_timeout 4s\n"})
 	requireProblem(t, gw.h1.do(t, loginWith(code)), 503, "temporarily_unavailable")
-	requireCalls(t, gw, wechattest.PathCode2Session, 5)
+	requireCalls(t, gw, wechattest.PathCode2Session, 10)
 	if !alive(t, gw, token) {
 		t.Error("a session ended")
 	}

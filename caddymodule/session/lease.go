@@ -57,7 +57,7 @@ func (h *Handle) Live(now time.Time) bool {
 // Keep makes k a handle of the same session. It ends the Kept that an earlier
 // Keep of the same lease made. k must be new.
 func (h *Handle) Keep(k *Kept) {
-	k.Session, k.expires = h.Session, h.ExpiresAt.Unix()
+	k.Session, k.expires = h.Session, h.ExpiresAt.UnixMilli()
 	h.lease.keep(k)
 }
 
@@ -66,11 +66,11 @@ func (h *Handle) Keep(k *Kept) {
 // more waits for memory. It must not be copied.
 type Kept struct {
 	over    atomic.Bool
-	expires int64 // Session.ExpiresAt in Unix seconds
+	expires int64 // Session.ExpiresAt in Unix milliseconds
 	*Session
 }
 
 // Live reports what Handle.Live does.
 func (k *Kept) Live(now time.Time) bool {
-	return !k.over.Load() && now.Unix() < k.expires
+	return !k.over.Load() && now.UnixMilli() < k.expires
 }

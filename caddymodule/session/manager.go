@@ -48,6 +48,11 @@ type Identity struct {
 	AppID, OpenID, UnionID string
 	SessionKey             string          // stays inside this package and the check of open data
 	UserInfo               json.RawMessage // verified together with the login; nil when there was none
+
+	// Replaces is the session that the client had until now, or nil. The caller ends
+	// it after the login: it does not count for the limit of the user's sessions,
+	// and in a full store its room is for the new one.
+	Replaces *Session
 }
 
 // RedeemCode reports whether this is the first attempt to redeem the code, on
@@ -66,7 +71,7 @@ func (m *Manager) Login(ctx context.Context, id Identity) (*Session, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()
 
-	now := m.opts.Now().Truncate(time.Second)
+	now := m.opts.Now().Truncate(time.Millisecond)
 	s := &Session{
 		ID: newID(), AppID: id.AppID, OpenID: id.OpenID, UnionID: id.UnionID,
 		IssuedAt: now, ExpiresAt: now.Add(m.opts.Lifetime), UserInfo: id.UserInfo,
@@ -81,10 +86,21 @@ func (m *Manager) Login(ctx context.Context, id Identity) (*Session, error) {
 	if err := m.pushKey(ctx, id, s.ExpiresAt); err != nil {
 		return nil, fmt.Errorf("keeping the session key: %w", err)
 	}
-	err = m.store.Create(ctx, Record{
+	rec := Record{
 		Key: key, User: userKey(s.AppID, s.OpenID), Value: value,
 		IssuedAt: s.IssuedAt, ExpiresAt: s.ExpiresAt,
-	}, m.opts.PerUser)
+	}
+	limit := m.opts.PerUser
+	old := id.Replaces
+	if limit > 0 && old != nil && old.AppID == s.AppID && old.OpenID == s.OpenID {
+		limit++
+	}
+	err = m.store.Create(ctx, rec, limit)
+	if errors.Is(err, ErrFull) && old != nil {
+		if err = m.End(ctx, old.ID); err == nil {
+			err = m.store.Create(ctx, rec, limit)
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("creating the session: %w", err)
 	}

@@ -26,7 +26,7 @@ type Session struct {
 	// empty when the app is not bound to one.
 	UnionID string
 
-	// IssuedAt and ExpiresAt bound the login, in whole seconds.
+	// IssuedAt and ExpiresAt bound the login, in whole milliseconds.
 	IssuedAt, ExpiresAt time.Time
 
 	// UserInfo is the verified user info as JSON, without WeChat's watermark;
@@ -55,7 +55,7 @@ type stored struct {
 	AppID    string          `json:"a"`
 	OpenID   string          `json:"o"`
 	UnionID  string          `json:"u,omitempty"`
-	Issued   int64           `json:"i"`
+	Issued   int64           `json:"i"` // in Unix milliseconds, as the next
 	Expires  int64           `json:"e"`
 	UserInfo json.RawMessage `json:"n,omitempty"`
 	Phone    *Phone          `json:"p,omitempty"`
@@ -65,7 +65,7 @@ type stored struct {
 func (s *Session) encode() ([]byte, error) {
 	return json.Marshal(stored{
 		ID: s.ID, AppID: s.AppID, OpenID: s.OpenID, UnionID: s.UnionID,
-		Issued: s.IssuedAt.Unix(), Expires: s.ExpiresAt.Unix(),
+		Issued: s.IssuedAt.UnixMilli(), Expires: s.ExpiresAt.UnixMilli(),
 		UserInfo: s.UserInfo, Phone: s.Phone, Failures: s.DataFailures,
 	})
 }
@@ -81,7 +81,7 @@ func decode(value []byte) (*Session, error) {
 	}
 	return &Session{
 		ID: st.ID, AppID: st.AppID, OpenID: st.OpenID, UnionID: st.UnionID,
-		IssuedAt: time.Unix(st.Issued, 0), ExpiresAt: time.Unix(st.Expires, 0),
+		IssuedAt: time.UnixMilli(st.Issued), ExpiresAt: time.UnixMilli(st.Expires),
 		UserInfo: st.UserInfo, Phone: st.Phone, DataFailures: st.Failures,
 	}, nil
 }

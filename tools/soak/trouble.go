@@ -26,7 +26,7 @@ func (c cause) String() string {
 
 // after is how long a cause is felt when it is over.
 var after = map[cause]time.Duration{
-	// the gateway leaves WeChat in peace for five seconds after five failures, and
+	// the gateway leaves WeChat in peace for five seconds after ten failures, and
 	// then tries with one call, which may be one that began in time
 	wechatTrouble: 9 * time.Second,
 	redisDown:     2 * time.Second,

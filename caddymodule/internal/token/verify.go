@@ -65,8 +65,9 @@ var (
 const (
 	// maxTokenBytes is checked before anything looks at the text.
 	maxTokenBytes = 4096
-	// maxSkew is how far another node's clock may be ahead of ours. There is
-	// none for exp: a token never outlives what its client was told.
+	// maxSkew is how far another node's clock may be ahead of ours. There is none
+	// for exp, but that a token is good until the second of its exp is over: exp
+	// is cut to a whole second, and the session ends at its own exact time.
 	maxSkew = 60
 	// lifetimeSlack is for whole seconds on both ends.
 	lifetimeSlack = 2
@@ -137,7 +138,7 @@ func (r *Keyring) checkTimes(c Claims) *refusal {
 		return errLifetime
 	case c.IssuedAt > now+maxSkew:
 		return errIssuedLater
-	case c.ExpiresAt <= now:
+	case c.ExpiresAt < now:
 		return errExpired
 	}
 	return nil

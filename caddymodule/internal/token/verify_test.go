@@ -117,21 +117,21 @@ func TestPayloadIsOneWeWouldWrite(t *testing.T) {
 	check("exp equals iat", edit(func(c *Claims) { c.ExpiresAt = c.IssuedAt }), ReasonClaims)
 	check("exp before iat", edit(func(c *Claims) { c.ExpiresAt = c.IssuedAt - 1 }), ReasonClaims)
 	check("lives too long", edit(func(c *Claims) { c.ExpiresAt = c.IssuedAt + 86400 + lifetimeSlack + 1 }), ReasonClaims)
-	check("expired this second", edit(func(c *Claims) { c.IssuedAt -= 3600; c.ExpiresAt = start.Unix() }), ReasonExpired)
+	check("expired a second ago", edit(func(c *Claims) { c.IssuedAt -= 3600; c.ExpiresAt = start.Unix() - 1 }), ReasonExpired)
 
 	for name, c := range map[string]string{
 		"iat 60 s ahead":   edit(func(c *Claims) { c.IssuedAt += 60 }),
 		"longest lifetime": edit(func(c *Claims) { c.ExpiresAt = c.IssuedAt + 86400 }),
-		"one second left":  edit(func(c *Claims) { c.IssuedAt -= 3600; c.ExpiresAt = start.Unix() + 1 }),
+		"its last second":  edit(func(c *Claims) { c.IssuedAt -= 3600; c.ExpiresAt = start.Unix() }),
 	} {
 		if _, err := r.Verify(forge(t, k, header(k), c)); err != nil {
 			t.Errorf("%s: refused: %v", name, err)
 		}
 	}
-	clock.forward(time.Hour - time.Second)
+	clock.forward(time.Hour)
 	control()
 	clock.forward(time.Second)
-	refused(t, r, "an hour later", forge(t, k, header(k), good), ReasonExpired)
+	refused(t, r, "an hour and a second later", forge(t, k, header(k), good), ReasonExpired)
 }
 
 // CVE-2024-51744: an expired forgery must not look merely expired, or a caller
@@ -170,7 +170,7 @@ func TestRefusalsAreClassified(t *testing.T) {
 			t.Error("a wrapped refusal lost its reason")
 		}
 	}
-	clock.forward(time.Hour)
+	clock.forward(time.Hour + time.Second)
 	if _, err := r.Verify(text); errors.Is(err, ErrForeign) || Reason(err) != ReasonExpired {
 		t.Errorf("expired token: %v", err)
 	}

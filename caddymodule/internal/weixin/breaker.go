@@ -10,16 +10,17 @@ import (
 )
 
 // BreakerOptions say when a breaker opens and how it recovers. The zero value is
-// usable. Failures are the kinds busy, unreachable, timeout and malformed; every
-// errcode but -1 is a healthy answer, and a caller that went away is not counted.
+// usable. Failures are the kinds busy, unreachable and timeout; every errcode but -1
+// is a healthy answer. A caller that went away is not counted, and neither is an answer
+// that nobody can read: it came at once, and asking less makes it no better.
 //
 // Negative values are refused.
 type BreakerOptions struct {
 	// The sliding window in which results count. Default: 10s.
 	Window time.Duration
-	// So many failures in a row open the breaker. Default: 5.
+	// So many failures in a row open the breaker. Default: 10.
 	ConsecutiveFailures int
-	// So many results in the window are needed before their share counts. Default: 10.
+	// So many results in the window are needed before their share counts. Default: 20.
 	MinRequests int
 	// This share of failures, of at least MinRequests, opens the breaker: (0, 1].
 	// Default: 0.6.
@@ -48,8 +49,8 @@ func (o BreakerOptions) withDefaults() (BreakerOptions, error) {
 	}
 	def(&o.Window, 10*time.Second)
 	def(&o.OpenFor, 5*time.Second)
-	defInt(&o.ConsecutiveFailures, 5)
-	defInt(&o.MinRequests, 10)
+	defInt(&o.ConsecutiveFailures, 10)
+	defInt(&o.MinRequests, 20)
 	defInt(&o.Probes, 2)
 	if o.FailureRatio == 0 {
 		o.FailureRatio = 0.6
@@ -89,7 +90,8 @@ func newBreaker(o BreakerOptions) *breaker {
 		},
 		IsSuccessful: func(err error) bool { return !breaks(KindOf(err)) },
 		IsExcluded: func(err error) bool {
-			return errors.Is(err, errNotCounted) || KindOf(err) == KindCanceled
+			kind := KindOf(err)
+			return errors.Is(err, errNotCounted) || kind == KindCanceled || kind == KindMalformed
 		},
 	})
 	return b
@@ -98,7 +100,7 @@ func newBreaker(o BreakerOptions) *breaker {
 // breaks tells which kinds speak against WeChat's health.
 func breaks(kind Kind) bool {
 	switch kind {
-	case KindBusy, KindUnreachable, KindTimeout, KindMalformed:
+	case KindBusy, KindUnreachable, KindTimeout:
 		return true
 	default:
 		return false

@@ -37,8 +37,8 @@ func tell(b *breaker, n int, err error) (taken int) {
 func TestBreakerOpensAndRecovers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := testBreaker(t)
-		if got := tell(b, 100, &Error{Kind: KindBusy}); got != 5 {
-			t.Fatalf("opened after %d failures in a row, want 5", got)
+		if got := tell(b, 100, &Error{Kind: KindBusy}); got != 10 {
+			t.Fatalf("opened after %d failures in a row, want 10", got)
 		}
 		time.Sleep(2 * time.Second)
 		if e := wantKind(t, b.open(CallCode2Session), KindShed); e.RetryAfter() != 3*time.Second {
@@ -79,7 +79,7 @@ func TestUnusedProbesDoNotStick(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		tell(c.exchange, 5, &Error{Kind: KindTimeout})
+		tell(c.exchange, 10, &Error{Kind: KindTimeout})
 		if _, err := c.Acquire(t.Context(), nil); KindOf(err) != KindShed {
 			t.Fatalf("%v, want shed", err)
 		}
@@ -111,18 +111,18 @@ func TestUnusedProbesDoNotStick(t *testing.T) {
 }
 
 func TestBreakerShare(t *testing.T) {
-	bad := error(&Error{Kind: KindMalformed})
+	bad := error(&Error{Kind: KindUnreachable})
 	for _, tt := range []struct {
 		name     string
 		outcomes string // g: good, b: bad
 		open     bool
 	}{
-		{"4 in a row", "bbbb", false},
-		{"5 in a row", "bbbbb", true},
-		{"in a row, interrupted", "bbbbgbbbb", false},
-		{"60 % of 10", "bgbgbgbbgb", true},
-		{"50 % of 20", strings.Repeat("bg", 10), false},
-		{"67 % of 9", "bbgbbgbbg", false},
+		{"9 in a row", strings.Repeat("b", 9), false},
+		{"10 in a row", strings.Repeat("b", 10), true},
+		{"in a row, interrupted", "bbbbbbbbbgbbbbbbbbb", false},
+		{"60 % of 20", strings.Repeat("bgbgbgbbgb", 2), true},
+		{"50 % of 40", strings.Repeat("bg", 20), false},
+		{"67 % of 18", strings.Repeat("bbgbbgbbg", 2), false},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			b := testBreaker(t)
@@ -140,8 +140,8 @@ func TestBreakerShare(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		b := testBreaker(t)
-		for range 20 { // 4 failures in each 12 s: never enough within the window
-			tell(b, 4, bad)
+		for range 20 { // 9 failures in each 12 s: never enough within the window
+			tell(b, 9, bad)
 			time.Sleep(12 * time.Second)
 		}
 		if err := b.open(CallCode2Session); err != nil {
@@ -153,14 +153,14 @@ func TestBreakerShare(t *testing.T) {
 // Refusals are answers of a healthy WeChat: one misconfigured app, or a crowd of bad
 // codes, must not shut out the others.
 func TestHealthyAnswersDoNotOpen(t *testing.T) {
-	for _, kind := range []Kind{KindBadCode, KindBlocked, KindRateLimited, KindRefused, KindBadToken, KindBadSignature, KindKeyGone, KindCanceled} {
+	for _, kind := range []Kind{KindBadCode, KindBlocked, KindRateLimited, KindRefused, KindBadToken, KindBadSignature, KindKeyGone, KindCanceled, KindMalformed} {
 		if got := tell(testBreaker(t), 100, &Error{Kind: kind}); got != 100 {
 			t.Errorf("%s opens the breaker after %d", kind, got)
 		}
 	}
-	for _, kind := range []Kind{KindBusy, KindUnreachable, KindTimeout, KindMalformed} {
-		if got := tell(testBreaker(t), 100, &Error{Kind: kind}); got != 5 {
-			t.Errorf("%s opens the breaker after %d, want 5", kind, got)
+	for _, kind := range []Kind{KindBusy, KindUnreachable, KindTimeout} {
+		if got := tell(testBreaker(t), 100, &Error{Kind: kind}); got != 10 {
+			t.Errorf("%s opens the breaker after %d, want 10", kind, got)
 		}
 	}
 }
@@ -180,7 +180,7 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
-// A storm of -1 over real HTTP: WeChat is asked five times, then spared, then found
+// A storm of -1 over real HTTP: WeChat is asked ten times, then spared, then found
 // again. A broken phone API does not stop logins.
 func TestStorm(t *testing.T) {
 	var calls atomic.Int32
@@ -196,8 +196,8 @@ func TestStorm(t *testing.T) {
 	for range 20 {
 		_, _ = c.PhoneNumber(t.Context(), "T", "c", "o", nil)
 	}
-	if got := calls.Swap(0); got != 5 {
-		t.Errorf("%d phone calls in a storm, want 5", got)
+	if got := calls.Swap(0); got != 10 {
+		t.Errorf("%d phone calls in a storm, want 10", got)
 	}
 	if _, err := exchange(t.Context(), c, "calm"); err != nil {
 		t.Errorf("a login while the phone API is down: %v", err)
@@ -205,8 +205,8 @@ func TestStorm(t *testing.T) {
 	for range 20 {
 		_, _ = exchange(t.Context(), c, testCode)
 	}
-	if got := calls.Swap(0); got != 6 {
-		t.Errorf("%d logins in a storm, want 1 good and 5 bad", got)
+	if got := calls.Swap(0); got != 11 {
+		t.Errorf("%d logins in a storm, want 1 good and 10 bad", got)
 	}
 	calm.Store(true)
 	time.Sleep(150 * time.Millisecond)

@@ -68,7 +68,7 @@ func TestOptions(t *testing.T) {
 	if cap(c.gate.places) != 64 || c.gate.maxQueue != 1024 {
 		t.Errorf("defaults %d, %d; want 64, 1024", cap(c.gate.places), c.gate.maxQueue)
 	}
-	want := BreakerOptions{10 * time.Second, 5, 10, 0.6, 5 * time.Second, 2}
+	want := BreakerOptions{10 * time.Second, 10, 20, 0.6, 5 * time.Second, 2}
 	if got, err := (BreakerOptions{}).withDefaults(); got != want || err != nil {
 		t.Errorf("breaker defaults %+v, %v; want %+v", got, err, want)
 	}
