@@ -52,7 +52,7 @@ func adminRotateKeys(ctx context.Context, a *App, w http.ResponseWriter, r *http
 // adminRotateSeals makes a new seal key, which seals from now on.
 func adminRotateSeals(ctx context.Context, a *App, w http.ResponseWriter) error {
 	if a.seals == nil {
-		return adminError(http.StatusConflict, "no seal key is kept: they come from seal_key_file, or the store keeps nothing")
+		return adminError(http.StatusConflict, "no seal key is kept: they come from seal_key_file or with token key_file, where a new file goes first, or the store keeps nothing")
 	}
 	if _, err := a.seals.Rotate(ctx); err != nil {
 		return adminError(http.StatusServiceUnavailable, "%v", err)

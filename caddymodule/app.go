@@ -63,8 +63,8 @@ type App struct {
 
 	// Files with keys that seal what the store keeps: the first seals, all open.
 	// At least 32 random bytes each, as hex, base64 or raw. Not for the store
-	// `memory`, which keeps nothing. Default: a key is made once and kept in
-	// Caddy's storage.
+	// `memory`, which keeps nothing. Default: derived from the token's key files,
+	// or, without those, a key is made once and kept in Caddy's storage.
 	SealKeyFiles []string `json:"seal_key_files,omitempty"`
 
 	// What was resolved stays out of the fields above: they may be shown.
@@ -79,7 +79,7 @@ type App struct {
 	vault    *token.Vault // nil with key files
 	tokens   atomic.Pointer[verifier]
 	store    session.Store
-	seals    *seal.Vault // nil with key files, and for a store that keeps nothing
+	seals    *seal.Vault // nil with key files of either kind, and for a store that keeps nothing
 	sessions *session.Manager
 	limiter  *loginLimiter // of logins, by address
 	calls    *loginLimiter // of other calls to WeChat, by session

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -221,7 +222,11 @@ func (c *TokenConfig) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				}
 			}
 		case "issuer":
-			c.Issuer, err = oneArg(d)
+			if c.Issuer, err = oneArg(d); err == nil && !isPlaceholder(c.Issuer) {
+				if wrong := checkIssuer(c.Issuer); wrong != nil {
+					err = d.WrapErr(wrong)
+				}
+			}
 		case "key_file":
 			if c.KeyFiles = d.RemainingArgs(); len(c.KeyFiles) == 0 || slices.Contains(c.KeyFiles, "") {
 				err = d.Err("key_file takes the paths of files, the one that signs first")
@@ -229,7 +234,7 @@ func (c *TokenConfig) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "rotate_every":
 			c.RotateEvery, err = positiveDuration(d)
 			if err == nil && c.RotateEvery < minRotation {
-				err = d.Err("rotate_every must be at least 1h")
+				err = d.Errf("rotate_every must be at least %v", time.Duration(minRotation))
 			}
 		default:
 			err = d.Errf("unknown token option %q: there are algorithm, issuer, key_file and rotate_every", option)
@@ -245,6 +250,15 @@ func (c *TokenConfig) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		return d.Err("rotate_every is for keys that the gateway keeps: with key_file, put a new file first and reload")
 	}
 	return nil
+}
+
+// checkIssuer has the token package judge an issuer, by way of a ring that nobody uses.
+func checkIssuer(issuer string) error {
+	key, err := token.GenerateKey(token.HS256)
+	if err == nil {
+		_, err = token.NewKeyring(token.Options{Issuer: issuer, MaxLifetime: time.Hour}, key)
+	}
+	return err
 }
 
 // unmarshalStore hands the rest of the line, and its block, to the store.

@@ -17,11 +17,14 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
 const (
@@ -189,6 +192,17 @@ func TestLoadRefuses(t *testing.T) {
 		{"store member unknown", wechatApp(object{"store": object{"store": "memory", "max": 1}}), nil, []string{"loading the session store", `"max"`}},
 		{"negative store limit", wechatApp(object{"store": object{"store": "memory", "max_sessions": -1}}), nil, []string{"loading the session store", "max_sessions", "at least 1"}},
 
+		{"redis password unset", wechatApp(object{"store": object{"store": "redis", "urls": []any{"redis://u:{env.WECHAT_TEST_UNSET}@127.0.0.1:1"}}}), nil,
+			[]string{"loading the session store", "store redis: url 1: a placeholder in the password resolves to nothing"}},
+		{"redis several", wechatApp(object{"store": object{"store": "redis", "urls": []any{"redis://127.0.0.1:1", "redis://127.0.0.1:2"}}}), nil,
+			[]string{"several urls need  mode cluster  or  mode sentinel"}},
+		{"redis sentinel without master", wechatApp(object{"store": object{"store": "redis", "urls": []any{"redis://127.0.0.1:1"}, "mode": "sentinel"}}), nil,
+			[]string{"mode sentinel needs  master <name>"}},
+		{"redis prefix", wechatApp(object{"store": object{"store": "redis", "urls": []any{"redis://127.0.0.1:1"}, "prefix": "a b"}}), nil, []string{"prefix must have at most 100 characters"}},
+		{"redis with TLS files for clear text", wechatApp(object{"store": object{"store": "redis", "urls": []any{"redis://127.0.0.1:1"}, "tls_ca": files["missing"]}}), nil,
+			[]string{"tls_ca is for rediss:// urls"}},
+		{"missing seal key file", wechatApp(object{"seal_key_files": []any{files["missing"]}}), nil, []string{"seal_key_file", files["missing"], "cannot be opened"}},
+
 		{"login window", wechatApp(object{"login_rate": object{"window": "25h"}}), nil, []string{"login_rate", "at least 1s and at most 24h"}},
 		{"short login window", wechatApp(object{"login_rate": object{"window": "1ms"}}), nil, []string{"login_rate", "at least 1s and at most 24h"}},
 		{"seal for memory", wechatApp(object{"store": object{"store": "memory"}, "seal_key_files": []any{files["good"]}}), nil, []string{"seal_key_file is for a store that keeps sessions outside"}},
@@ -213,8 +227,10 @@ func TestLoadRefuses(t *testing.T) {
 		{"key in the variable", token(object{"key_files": []any{"{env.WECHAT_TEST_SECRET}"}}), nil, []string{"token key_file", "{env.WECHAT_TEST_SECRET}", "not the path of a file"}},
 		{"key by file placeholder", token(object{"key_files": []any{"{file." + files["secret"] + "}"}}), nil, []string{"token key_file", "write the path itself"}},
 		{"rotation with key files", token(object{"key_files": []any{files["good"]}, "rotate_every": "24h"}), nil, []string{"rotate_every is for keys that the gateway keeps", "put a new file first and reload"}},
-		{"fast rotation", token(object{"rotate_every": "59m"}), nil, []string{"rotate_every must be at least 1h"}},
-		{"negative rotation", token(object{"rotate_every": "-24h"}), nil, []string{"rotate_every must be at least 1h"}},
+		{"fast rotation", token(object{"rotate_every": "999ms"}), nil, []string{"rotate_every must be at least 1s"}},
+		{"negative rotation", token(object{"rotate_every": "-24h"}), nil, []string{"rotate_every must be at least 1s"}},
+		{"rotation that piles up keys", wechatApp(object{"session_lifetime": "366d", "token": object{"rotate_every": "1s"}}), nil,
+			[]string{"rotate_every 1s with session_lifetime 8784h0m0s", "make rotate_every", "or more, or session_lifetime shorter"}},
 
 		// JSON
 		{"unknown member", wechatApp(object{"session_lifetme": "1h"}), nil, []string{"session_lifetme"}},
@@ -319,7 +335,7 @@ func TestLoadAcceptsAndLeavesNothing(t *testing.T) {
 		}), site(object{"apps": []any{"{env.WECHAT_TEST_APPID}"}})},
 		{"everything", wechatApp(object{
 			"api_base": "http://localhost:9/wechat", "api_timeout": "1s", "session_lifetime": "366d", "sessions_per_user": 1,
-			"data_max_age": 0, "login_rate": object{"attempts": 5, "window": "1s"}, "token": object{"algorithm": "EdDSA", "rotate_every": "1h"}, "store": object{"store": "memory", "max_sessions": 5},
+			"data_max_age": 0, "login_rate": object{"attempts": 5, "window": "1s"}, "token": object{"algorithm": "EdDSA", "rotate_every": "24h"}, "store": object{"store": "memory", "max_sessions": 5},
 		}), site(object{
 			"match": []any{object{"path": []any{"/api/*"}}}, "public": []any{"/a", "/b/*"}, "apps": []any{"*"},
 			"prefix": "/login", "cookie": "sid", "forward_token": true,
@@ -423,6 +439,76 @@ func TestProvisionedAppShowsNoSecret(t *testing.T) {
 			t.Errorf("app %s has no secret to send", program.AppID)
 		}
 	}
+}
+
+// Whoever chose the store `memory` reads what becomes of the sessions: once when it
+// begins, and how many came along when a configuration was loaded again.
+func TestMemoryStoreSaysWhatItSurvives(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "log.json")
+	load := func() (*App, context.CancelFunc) {
+		cfg := parseConfig(t, object{})
+		cfg.Logging.Logs["default"].WriterRaw = fmt.Appendf(nil, `{"output":"file","filename":%q}`, file)
+		cfg.Logging.Logs["default"].EncoderRaw = json.RawMessage(`{"format":"json"}`)
+		parent, err := caddy.ProvisionContext(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := caddy.NewContext(parent)
+		text, err := json.Marshal(wechatApp(object{"store": object{"store": "memory"}}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		module, err := ctx.LoadModuleByID("wechat", text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return module.(*App), cancel
+	}
+	said := func(want ...string) {
+		t.Helper()
+		log, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for line := range strings.Lines(string(log)) {
+			var entry struct {
+				Level, Logger, Msg string
+				Sessions           *int
+			}
+			if err := json.Unmarshal([]byte(line), &entry); err != nil {
+				t.Fatal(err)
+			}
+			if entry.Logger != "wechat.stores.memory" {
+				continue
+			}
+			got = append(got, entry.Level+": "+entry.Msg)
+			if entry.Sessions != nil {
+				got[len(got)-1] += fmt.Sprintf(" (%d)", *entry.Sessions)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("the log says %q, want %q", got, want)
+		}
+	}
+	const begins = "info: sessions are kept in memory: they survive a reload, not a restart"
+
+	first, cancelFirst := load()
+	said(begins)
+	for i := range 3 {
+		now := time.Now()
+		record := session.Record{Key: fmt.Sprint("key", i), User: fmt.Sprint("user", i%2), Value: []byte("x"), IssuedAt: now, ExpiresAt: now.Add(time.Hour)}
+		if err := first.store.Create(t.Context(), record, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, cancelSecond := load()
+	cancelFirst()
+	said(begins, "info: sessions in memory were carried over (3)")
+	cancelSecond()
+	_, cancelThird := load() // nothing was left: it begins again
+	cancelThird()
+	said(begins, "info: sessions in memory were carried over (3)", begins)
 }
 
 // A reload provisions the new configuration before it cleans the old one up: the

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/seal"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/token"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
@@ -28,6 +29,8 @@ func (s sealer) Open(ctx context.Context, sealed, associated []byte) ([]byte, er
 
 // provisionSealing returns how the values of a store are sealed; nil for a store
 // that writes nothing anywhere. The keys are never kept in the store itself.
+// Where token keys come from files, so do seal keys: nodes that accept each
+// other's tokens then read each other's sessions, whatever storage each has.
 func (a *App) provisionSealing(ctx caddy.Context, store session.Store) (session.Sealer, error) {
 	if _, volatile := store.(session.Volatile); volatile {
 		if len(a.SealKeyFiles) > 0 {
@@ -49,6 +52,17 @@ func (a *App) provisionSealing(ctx caddy.Context, store session.Store) (session.
 		}
 		return sealer{seal.NewFixed(keys)}, nil
 	}
+	tokenKeys, err := a.Token.loadFiles()
+	if err != nil {
+		return nil, err
+	}
+	if len(tokenKeys) > 0 {
+		keys, err := deriveSealKeys(tokenKeys)
+		if err != nil {
+			return nil, fmt.Errorf("token key_file: %v", err)
+		}
+		return sealer{seal.NewFixed(keys)}, nil
+	}
 	opening, cancel := context.WithTimeout(ctx, storageTimeout)
 	defer cancel()
 	vault, err := seal.OpenVault(opening, seal.VaultOptions{
@@ -59,6 +73,26 @@ func (a *App) provisionSealing(ctx caddy.Context, store session.Store) (session.
 	}
 	a.seals = vault
 	return sealer{vault}, nil
+}
+
+// sealLabel must stay as it is: another one makes all that is stored unreadable.
+const sealLabel = "wechat gateway: secret of the seal key that goes with a token key, version 1"
+
+// deriveSealKeys makes a seal key of each private key, in their order: the first
+// seals, all open. The seal key of a public key is not known here; the sessions
+// of whoever has its private half cannot be read.
+func deriveSealKeys(from []*token.Key) (*seal.Keys, error) {
+	var secrets [][]byte
+	for _, key := range from {
+		secret, err := key.Derive(sealLabel)
+		if err != nil {
+			return nil, err
+		}
+		if secret != nil {
+			secrets = append(secrets, secret)
+		}
+	}
+	return seal.NewKeys(secrets...)
 }
 
 // maxSharedLifetime is how long values live that are not bound to a session's

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -27,27 +28,31 @@ type TokenConfig struct {
 
 	// Files with keys: the first signs, all verify. Asymmetric keys are PEM
 	// (PKCS#8, PKCS#1 or SEC1); an HS256 key is at least 32 random bytes, as hex,
-	// base64 or raw. Default: a key is made once and kept in Caddy's storage.
+	// base64 or raw. The keys that seal sessions in the store are derived from
+	// them, unless `seal_key_files` names others. Default: a key is made once and
+	// kept in Caddy's storage.
 	KeyFiles []string `json:"key_files,omitempty"`
 
-	// How often a kept key is replaced. The old one verifies until no token of it
-	// can be alive. Not with key files. Default: never.
+	// How often a kept key is replaced; at least 1s, and the same on all nodes that
+	// share a storage. The old one verifies until no token of it can be alive. Not
+	// with key files. Default: never.
 	RotateEvery caddy.Duration `json:"rotate_every,omitempty"`
 
 	algorithm token.Algorithm
 	issuer    string
 	keyFiles  []string
+	keys      []*token.Key // of the files, once they were read
 }
 
 const (
 	defaultAlgorithm = string(token.HS256)
 	defaultIssuer    = "wechat-gateway"
 
-	// minRotation keeps a mistyped unit from turning keys over faster than nodes
-	// can learn of them.
-	minRotation = caddy.Duration(time.Hour)
+	// minRotation is the least that the times in kept keys can tell.
+	minRotation = caddy.Duration(time.Second)
 
-	// upkeepInterval is how often keys are read again and dead entries dropped.
+	// upkeepInterval is how often keys are read again and dead entries dropped;
+	// signing keys more often where rotate_every is less than ten of it.
 	upkeepInterval = time.Minute
 
 	// storageTimeout bounds one upkeep of the keys.
@@ -78,9 +83,58 @@ func (c *TokenConfig) resolve() error {
 	case c.RotateEvery != 0 && len(c.KeyFiles) > 0:
 		return errors.New("token rotate_every is for keys that the gateway keeps: with key_file, put a new file first and reload")
 	case c.RotateEvery != 0 && c.RotateEvery < minRotation:
-		return errors.New("token rotate_every must be at least 1h")
+		return errors.New("token rotate_every must be at least 1s")
 	}
 	return nil
+}
+
+// interval is how often the signing keys are read again.
+func (c *TokenConfig) interval() time.Duration {
+	if c.RotateEvery == 0 {
+		return upkeepInterval
+	}
+	return min(upkeepInterval, max(100*time.Millisecond, time.Duration(c.RotateEvery)/10))
+}
+
+// pending is how long a new key is known before it signs: five intervals or more
+// in which a node may be late.
+func (c *TokenConfig) pending() time.Duration {
+	const most, least = 5 * time.Minute, 2 * time.Second
+	if c.RotateEvery == 0 {
+		return most
+	}
+	return min(most, max(least, time.Duration(c.RotateEvery)/2))
+}
+
+// checkKept refuses to replace keys so often, and to keep them so long, that the
+// document of kept keys would grow without reason.
+func (c *TokenConfig) checkKept(lifetime time.Duration) error {
+	every := time.Duration(c.RotateEvery)
+	if every == 0 {
+		return nil
+	}
+	n := token.Kept(every, lifetime, c.pending())
+	if n <= token.MaxKept {
+		return nil
+	}
+	// rounded up to what an operator would type; the slack is small beside it
+	enough := ((lifetime + 25*time.Minute) / (token.MaxKept - 2)).Truncate(time.Second) + time.Second
+	return fmt.Errorf("token rotate_every %s with session_lifetime %s would keep %d keys, as each verifies while tokens of it live; "+
+		"at most %d are kept: make rotate_every %s or more, or session_lifetime shorter", every, lifetime, n, token.MaxKept, enough)
+}
+
+// loadFiles returns the keys of the files, none without files. They are read
+// once: what signs and what is derived from it must be of one moment.
+func (c *TokenConfig) loadFiles() ([]*token.Key, error) {
+	if len(c.keyFiles) == 0 || c.keys != nil {
+		return c.keys, nil
+	}
+	keys, err := token.LoadFiles(c.algorithm, c.keyFiles...)
+	if err != nil {
+		return nil, fmt.Errorf("token key_file: %v", err)
+	}
+	c.keys = keys
+	return keys, nil
 }
 
 // verifier is one set of keys and the tokens they have verified. A change of
@@ -92,11 +146,11 @@ type verifier struct {
 
 func (a *App) provisionTokens(ctx caddy.Context) error {
 	options := token.Options{Issuer: a.Token.issuer, MaxLifetime: time.Duration(maxSessionLifetime)}
-	if len(a.Token.KeyFiles) > 0 {
-		keys, err := token.LoadFiles(a.Token.algorithm, a.Token.keyFiles...)
-		if err != nil {
-			return fmt.Errorf("token key_file: %v", err)
-		}
+	keys, err := a.Token.loadFiles()
+	if err != nil {
+		return err
+	}
+	if len(keys) > 0 {
 		ring, err := token.NewKeyring(options, keys...)
 		if err != nil {
 			return fmt.Errorf("token key_file: %v", err)
@@ -105,12 +159,15 @@ func (a *App) provisionTokens(ctx caddy.Context) error {
 		return nil
 	}
 
+	if err := a.Token.checkKept(time.Duration(a.SessionLifetime)); err != nil {
+		return err
+	}
 	// how long a superseded key is kept follows from the lifetime in force now
 	options.MaxLifetime = time.Duration(a.SessionLifetime)
 	opening, cancel := context.WithTimeout(ctx, storageTimeout)
 	defer cancel()
 	vault, err := token.OpenVault(opening, token.VaultOptions{
-		Options: options, Storage: ctx.Storage(), Algorithm: a.Token.algorithm,
+		Options: options, Storage: ctx.Storage(), Algorithm: a.Token.algorithm, ActivationDelay: a.Token.pending(),
 	})
 	if err != nil {
 		return fmt.Errorf("opening the kept signing keys: %v", err)
@@ -120,44 +177,83 @@ func (a *App) provisionTokens(ctx caddy.Context) error {
 	return nil
 }
 
-// useKept puts the kept keys in force as they are now.
-func (a *App) useKept() { a.use(a.vault.Snapshot(time.Now())) }
-
-// use puts a ring in force, unless it is the one that is.
-func (a *App) use(ring *token.Keyring) {
-	if v := a.tokens.Load(); v == nil || v.ring.ID() != ring.ID() {
-		a.tokens.Store(&verifier{ring: ring, seen: newSeenTokens()})
+// useKept puts the kept keys in force as they are now. Several may do so at a time:
+// none puts back what was in force before.
+func (a *App) useKept() {
+	for {
+		v := a.tokens.Load() // before the snapshot, which is then as new
+		if a.replace(v, a.vault.Snapshot(time.Now())) {
+			return
+		}
 	}
 }
 
-// maintain runs until ctx ends.
+// use puts a ring in force, unless it is the one that is.
+func (a *App) use(ring *token.Keyring) {
+	for !a.replace(a.tokens.Load(), ring) {
+	}
+}
+
+// replace puts a ring in the place of v's, unless it is the same or another was
+// put there meanwhile, which it reports by false.
+func (a *App) replace(v *verifier, ring *token.Keyring) bool {
+	if v != nil && v.ring.ID() == ring.ID() {
+		return true
+	}
+	return a.tokens.CompareAndSwap(v, &verifier{ring: ring, seen: newSeenTokens()})
+}
+
+// maintain runs until ctx ends. Reading keys is apart from changing them: who
+// changes them may have to wait for another node, and must learn of that one's
+// keys meanwhile.
 func (a *App) maintain(ctx context.Context) {
-	tick := time.NewTicker(upkeepInterval)
+	var wg sync.WaitGroup
+	if a.vault != nil {
+		wg.Go(func() { each(ctx, a.Token.interval(), a.followKeys) })
+		wg.Go(func() { each(ctx, a.Token.interval(), a.rotateKeys) })
+	}
+	each(ctx, upkeepInterval, func(ctx context.Context) {
+		a.upkeepSeals(ctx)
+		a.tokens.Load().seen.sweep(time.Now())
+	})
+	wg.Wait()
+}
+
+// each calls f every so often until ctx ends.
+func each(ctx context.Context, interval time.Duration, f func(context.Context)) {
+	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case now := <-tick.C:
-			a.upkeepKeys(ctx)
-			a.upkeepSeals(ctx)
-			a.tokens.Load().seen.sweep(now)
+		case <-tick.C:
+			f(ctx)
 		}
 	}
 }
 
-// upkeepKeys follows the keys in storage. When storage fails, those in force stay.
-func (a *App) upkeepKeys(ctx context.Context) {
-	if a.vault == nil {
-		return
-	}
+// followKeys puts the keys in storage in force. When storage fails, those that
+// are known stay.
+func (a *App) followKeys(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
 	defer cancel()
-	if err := a.vault.Refresh(ctx); err != nil {
+	if err := a.vault.Follow(ctx); err != nil && !errors.Is(ctx.Err(), context.Canceled) {
 		a.logger.Error("reading the kept signing keys; the known ones stay in use", zap.Error(err))
-	} else if rotated, err := a.vault.RotateIfDue(ctx, time.Duration(a.Token.RotateEvery)); err != nil {
+	}
+	a.useKept()
+}
+
+// rotateKeys changes the keys in storage when it is time.
+func (a *App) rotateKeys(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
+	defer cancel()
+	rotated, err := a.vault.RotateIfDue(ctx, time.Duration(a.Token.RotateEvery))
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled): // this configuration is over
+	case err != nil:
 		a.logger.Error("rotating the signing keys", zap.Error(err))
-	} else if rotated {
+	case rotated:
 		a.logger.Info("the signing keys changed")
 	}
 	a.useKept()

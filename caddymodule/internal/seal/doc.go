@@ -16,7 +16,8 @@
 // Reading order: key.go (one key), keys.go (which key seals, which still open),
 // files.go (secrets from the operator's files), vault.go, vaultopen.go,
 // vaultrotate.go and vaultdoc.go (keys made by the gateway itself and shared by
-// its nodes), sealer.go (what the session manager takes).
+// its nodes), sealer.go (what the session manager takes). A set may also be made
+// of secrets that the caller derived from keys of another use: [NewKeys].
 //
 // It refuses to know what it seals, to compress it, to say whether a value is
 // the latest of its place, and to do any I/O outside [LoadFiles] and [Vault]. No

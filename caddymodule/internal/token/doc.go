@@ -11,7 +11,7 @@
 // (which keys are good now), mint.go and verify.go (the two directions),
 // keyfile.go (keys from the operator's files), vault.go, vaultrotate.go and
 // vaultdoc.go (keys made by the gateway itself), jwks.go (keys for others to
-// read).
+// read), derive.go (secrets for other uses).
 //
 // It refuses to know WeChat, HTTP or Caddy's configuration, to decide which
 // apps may enter (that is the caller's comparison of [Claims.Audience]), to say

@@ -27,8 +27,9 @@ type VaultOptions struct {
 	// The algorithm of all keys. Each has a document of its own, so changing it
 	// ends the tokens of the other one.
 	Algorithm Algorithm
-	// How long before it signs a new key is published. It has to cover a few of
-	// the caller's refreshes on every node. Default: 5m.
+	// How long before it signs a new key is published, in whole seconds at least.
+	// It has to cover a few of the caller's calls of Follow on every node, and be
+	// the same on all. Default: 5m.
 	ActivationDelay time.Duration
 }
 
@@ -39,21 +40,39 @@ const (
 	storageTimeout = time.Minute
 	// verifySlack keeps a superseded key a little longer than its last token
 	// can live: nodes go over to the next key one refresh and one clock error
-	// apart.
+	// apart. It is less where keys are replaced in seconds, see slack.
 	verifySlack = 15 * time.Minute
 )
+
+// slack is verifySlack with the default delay, and less with a shorter one: of
+// keys that are replaced in seconds a quarter of an hour would be hundreds.
+func slack(delay time.Duration) time.Duration {
+	return min(verifySlack, 3*delay+30*time.Second)
+}
+
+// MaxKept is how many keys a document may come to hold by its configuration:
+// each costs every node memory, and the rotation a little longer write.
+const MaxKept = 1000
+
+// Kept tells how many keys there will be when one is replaced every so often.
+func Kept(every, lifetime, delay time.Duration) int64 {
+	return int64((lifetime+slack(delay)+delay+rotationLead)/every) + 2
+}
 
 // Vault keeps keys in storage. It is safe for concurrent use. Nothing happens
 // by itself: the caller refreshes, rotates and takes snapshots.
 type Vault struct {
 	opts   VaultOptions
 	prefix string
-	// One operation at a time within the process: waiting for ourselves on a
+	// One change at a time within the process: waiting for ourselves on a
 	// storage lock costs a second with files. A channel, to wait with a context.
+	// Reading does not wait for it: the lock may be another node's for long.
 	busy chan struct{}
 
 	mu      sync.RWMutex
 	entries []entry // as last read, by activation
+	changes int     // how often a change was adopted
+	made    madeKeys
 }
 
 // entry is one key with its times. The rest follows from them: who signs now,
@@ -98,7 +117,7 @@ func OpenVault(ctx context.Context, opts VaultOptions) (*Vault, error) {
 			if len(entries) > 0 { // another node was first
 				return v.raise(entries, now)
 			}
-			first, err := v.generate(now, now)
+			first, err := v.generate(now)
 			return []entry{first}, true, err
 		})
 	}
@@ -108,25 +127,35 @@ func OpenVault(ctx context.Context, opts VaultOptions) (*Vault, error) {
 	return v, nil
 }
 
-// Refresh reads the keys again. After an error the vault keeps those it had,
-// also when the document has vanished: only OpenVault makes a first key.
-func (v *Vault) Refresh(ctx context.Context) error {
+// Follow reads the keys again, and never waits for a lock. After an error the
+// vault keeps those it had, also when the document has vanished: only OpenVault
+// makes a first key.
+func (v *Vault) Follow(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
 	defer cancel()
-	if err := v.begin(ctx); err != nil {
+	v.mu.RLock()
+	before := v.changes
+	v.mu.RUnlock()
+	entries, err := v.load(ctx)
+	if err != nil {
 		return err
 	}
-	entries, err := v.load(ctx)
-	if err == nil {
-		v.adopt(entries) // before end: what a Rotate adopts after it is newer
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.changes == before { // else what was read may be older than what is known
+		v.entries = entries
 	}
-	v.end()
-	if err != nil {
+	return nil
+}
+
+// Refresh is Follow, and notes in the document what this node needs of it.
+func (v *Vault) Refresh(ctx context.Context) error {
+	if err := v.Follow(ctx); err != nil {
 		return err
 	}
 	// Nodes configured for longer tokens than the one that made the key say so
 	// in the document, or the key would go while their tokens are alive.
-	if _, short, _ := v.raise(entries, v.opts.Now()); short {
+	if _, short, _ := v.raise(v.current(), v.opts.Now()); short {
 		return v.change(ctx, false, v.raise)
 	}
 	return nil
@@ -171,7 +200,7 @@ func (v *Vault) info(entries []entry, i int, now time.Time) KeyInfo {
 		info.State = Pending
 	}
 	if i < len(entries)-1 {
-		info.VerifiesUntil = verifiesUntil(entries, i)
+		info.VerifiesUntil = v.verifiesUntil(entries, i)
 	}
 	return info
 }
@@ -188,12 +217,12 @@ func signerAt(entries []entry, now time.Time) int {
 }
 
 // verifiesUntil is meaningful for all keys but the newest, which has no end yet.
-func verifiesUntil(entries []entry, i int) time.Time {
-	return entries[i+1].activeFrom.Add(entries[i].maxLifetime + verifySlack)
+func (v *Vault) verifiesUntil(entries []entry, i int) time.Time {
+	return entries[i+1].activeFrom.Add(entries[i].maxLifetime + slack(v.opts.ActivationDelay))
 }
 
 func (v *Vault) over(entries []entry, i int, now time.Time) bool {
-	return i < len(entries)-1 && !verifiesUntil(entries, i).After(now)
+	return i < len(entries)-1 && !v.verifiesUntil(entries, i).After(now)
 }
 
 // raise notes our lifetime at the keys that can still sign.
@@ -208,15 +237,35 @@ func (v *Vault) raise(entries []entry, now time.Time) ([]entry, bool, error) {
 	return entries, changed, nil
 }
 
-func (v *Vault) generate(created, activeFrom time.Time) (entry, error) {
+// generate makes a key that signs from now on. Its times are as the document
+// will hold them, so that nobody sees two versions.
+func (v *Vault) generate(now time.Time) (entry, error) {
 	key, err := GenerateKey(v.opts.Algorithm)
-	return entry{
-		key: key,
-		// As the document will hold them, so that nobody sees two versions.
-		created:     created.Truncate(time.Second),
-		activeFrom:  activeFrom.Truncate(time.Second),
-		maxLifetime: v.opts.MaxLifetime,
-	}, err
+	now = now.Truncate(time.Second)
+	return entry{key: key, created: now, activeFrom: now, maxLifetime: v.opts.MaxLifetime}, err
+}
+
+// publish makes a key that signs from a moment on, or later: when the other nodes
+// have had the time to learn of it, which begins when it is made. RSA takes long.
+func (v *Vault) publish(from time.Time) (entry, error) {
+	e, err := v.generate(time.Time{})
+	now := v.opts.Now()
+	e.created, e.activeFrom = now.Truncate(time.Second), v.known(now)
+	if from = wholeSecond(from); from.After(e.activeFrom) {
+		e.activeFrom = from
+	}
+	return e, err
+}
+
+// known is when all nodes know a key that is in storage now.
+func (v *Vault) known(now time.Time) time.Time { return wholeSecond(now.Add(v.opts.ActivationDelay)) }
+
+// wholeSecond rounds up.
+func wholeSecond(t time.Time) time.Time {
+	if whole := t.Truncate(time.Second); whole.Before(t) {
+		return whole.Add(time.Second)
+	}
+	return t
 }
 
 func (v *Vault) current() []entry {
@@ -229,6 +278,7 @@ func (v *Vault) adopt(entries []entry) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.entries = entries
+	v.changes++
 }
 
 func (v *Vault) begin(ctx context.Context) error {
@@ -254,7 +304,7 @@ func (v *Vault) load(ctx context.Context) ([]entry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading token keys %s from storage: %w", v.path(), err)
 	}
-	entries, err := decodeDocument(data, v.opts.Algorithm)
+	entries, err := v.decode(data)
 	if err != nil {
 		return nil, fmt.Errorf("token keys %s in storage: %w; restore the document, or delete it and reload to start anew, which ends all sessions' tokens",
 			v.path(), err)

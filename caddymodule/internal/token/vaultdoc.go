@@ -4,6 +4,7 @@ package token
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
@@ -51,15 +52,11 @@ func encodeDocument(entries []entry, alg Algorithm) ([]byte, error) {
 			// Up, or a key would go a fraction too early.
 			MaxLifetime: int64((e.maxLifetime + time.Second - 1) / time.Second),
 		}
-		if secret, ok := e.key.parts().private.([]byte); ok {
-			rec.Key = secret
-		} else {
-			der, err := x509.MarshalPKCS8PrivateKey(e.key.parts().private)
-			if err != nil {
-				return nil, fmt.Errorf("encoding token key %s for storage failed", e.key.kid)
-			}
-			rec.Key = der
+		private, err := e.key.privateBytes()
+		if err != nil {
+			return nil, err
 		}
+		rec.Key = private
 		doc.Keys = append(doc.Keys, rec)
 	}
 	data, err := json.MarshalIndent(doc, "", "\t")
@@ -69,38 +66,67 @@ func encodeDocument(entries []entry, alg Algorithm) ([]byte, error) {
 	return append(data, '\n'), nil
 }
 
+// madeKeys are keys by the digest of what the document holds of them. Making a key
+// checks it, which takes longer than all the rest of reading a document again.
+type madeKeys map[[sha256.Size]byte]*Key
+
+// decode is decodeDocument, with the keys that are known already.
+func (v *Vault) decode(data []byte) ([]entry, error) {
+	v.mu.RLock()
+	known := v.made
+	v.mu.RUnlock()
+	entries, made, err := decodeWith(data, v.opts.Algorithm, known)
+	if err == nil {
+		v.mu.Lock()
+		v.made = made // replaced as a whole, never changed in place
+		v.mu.Unlock()
+	}
+	return entries, err
+}
+
 // decodeDocument trusts nothing: storage may be edited, cut off or another
 // program's. Its errors do not quote the document.
 func decodeDocument(data []byte, alg Algorithm) ([]entry, error) {
+	entries, _, err := decodeWith(data, alg, nil)
+	return entries, err
+}
+
+func decodeWith(data []byte, alg Algorithm, known madeKeys) ([]entry, madeKeys, error) {
 	var doc document
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&doc); err != nil {
-		return nil, errors.New("the document is empty, cut off, or not one of ours")
+		return nil, nil, errors.New("the document is empty, cut off, or not one of ours")
 	}
 	if _, err := dec.Token(); err != io.EOF {
-		return nil, errors.New("the document has something behind its end")
+		return nil, nil, errors.New("the document has something behind its end")
 	}
 	switch {
 	case doc.Format != documentFormat:
-		return nil, errors.New("the document is of another format or a newer release")
+		return nil, nil, errors.New("the document is of another format or a newer release")
 	case doc.Algorithm != alg:
-		return nil, fmt.Errorf("the document is not for %s", alg)
+		return nil, nil, fmt.Errorf("the document is not for %s", alg)
 	case len(doc.Keys) == 0:
-		return nil, errors.New("the document holds no key")
+		return nil, nil, errors.New("the document holds no key")
 	}
 	var entries []entry
 	var keys []*Key
+	made := make(madeKeys, len(doc.Keys))
 	for i, rec := range doc.Keys {
-		key, err := rec.key(alg)
-		if err != nil {
-			return nil, fmt.Errorf("key %d: %w", i+1, err)
+		digest := sha256.Sum256(rec.Key)
+		key := known[digest]
+		if key == nil {
+			var err error
+			if key, err = rec.key(alg); err != nil {
+				return nil, nil, fmt.Errorf("key %d: %w", i+1, err)
+			}
 		}
+		made[digest] = key
 		if key.kid != rec.KID {
-			return nil, fmt.Errorf("key %d: kid and key do not belong together", i+1)
+			return nil, nil, fmt.Errorf("key %d: kid and key do not belong together", i+1)
 		}
 		if rec.Created <= 0 || rec.ActiveFrom <= 0 || rec.MaxLifetime <= 0 || rec.MaxLifetime > maxStoredLifetime {
-			return nil, fmt.Errorf("key %d: its times make no sense", i+1)
+			return nil, nil, fmt.Errorf("key %d: its times make no sense", i+1)
 		}
 		keys = append(keys, key)
 		entries = append(entries, entry{
@@ -111,11 +137,11 @@ func decodeDocument(data []byte, alg Algorithm) ([]entry, error) {
 		})
 	}
 	if err := checkKeys(keys); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	// The order is what decides who signs, so it does not rest on an editor.
 	slices.SortStableFunc(entries, func(a, b entry) int { return a.activeFrom.Compare(b.activeFrom) })
-	return entries, nil
+	return entries, made, nil
 }
 
 // maxStoredLifetime, 100 years, keeps the product with a second from overflowing.

@@ -22,7 +22,7 @@ func (v *Vault) Rotate(ctx context.Context) (KeyInfo, error) {
 	err := v.change(ctx, false, func(entries []entry, now time.Time) ([]entry, bool, error) {
 		entries, changed := v.tidy(entries, now)
 		if last := entries[len(entries)-1]; !last.activeFrom.After(now) {
-			next, err := v.generate(now, now.Add(v.opts.ActivationDelay))
+			next, err := v.publish(now)
 			if err != nil {
 				return nil, false, err
 			}
@@ -37,10 +37,11 @@ func (v *Vault) Rotate(ctx context.Context) (KeyInfo, error) {
 	return info, nil
 }
 
-// RotateIfDue rotates when the newest key has been signing for every, and drops
-// keys whose tokens are all dead. With every zero or less it only does the
-// latter. It touches storage only if there is something to do, and reports
-// whether the document changed.
+// RotateIfDue sees to it that the newest key signs for every and no longer: it
+// publishes the next one so long before that all nodes know it then. It also
+// drops keys whose tokens are all dead, and with every zero or less does no more.
+// It touches storage only if there is something to do, and reports whether
+// the document changed.
 func (v *Vault) RotateIfDue(ctx context.Context, every time.Duration) (bool, error) {
 	if !v.due(every) {
 		return false, nil
@@ -48,13 +49,21 @@ func (v *Vault) RotateIfDue(ctx context.Context, every time.Duration) (bool, err
 	changed := false
 	err := v.change(ctx, false, func(entries []entry, now time.Time) ([]entry, bool, error) {
 		// As read under the lock: another node may have been first.
-		entries, changed = v.tidy(entries, now)
-		if !servedFor(entries, every, now) {
-			return entries, changed, nil
+		entries, untidy := v.tidy(entries, now)
+		entries, short, _ := v.raise(entries, now)
+		changed = untidy || short
+		// several, where they sign for less time than they are pending
+		for v.nextDue(entries, every, now) {
+			if len(entries) >= 2*MaxKept {
+				return nil, false, fmt.Errorf("%d token keys are kept already: rotate less often, or shorten the lifetime on all nodes", len(entries))
+			}
+			next, err := v.publish(entries[len(entries)-1].activeFrom.Add(every))
+			if err != nil {
+				return nil, false, err
+			}
+			entries, changed = append(entries, next), true
 		}
-		next, err := v.generate(now, now.Add(v.opts.ActivationDelay))
-		changed = true
-		return append(entries, next), changed, err
+		return entries, changed, nil
 	})
 	return changed && err == nil, err
 }
@@ -63,12 +72,22 @@ func (v *Vault) RotateIfDue(ctx context.Context, every time.Duration) (bool, err
 func (v *Vault) due(every time.Duration) bool {
 	entries, now := v.current(), v.opts.Now()
 	_, untidy := v.tidy(entries, now)
-	return untidy || servedFor(entries, every, now)
+	_, short, _ := v.raise(entries, now)
+	return untidy || short || v.nextDue(entries, every, now)
 }
 
-// servedFor is false for a pending key too: it has not served at all.
-func servedFor(entries []entry, every time.Duration, now time.Time) bool {
-	return every > 0 && !entries[len(entries)-1].activeFrom.Add(every).After(now)
+// rotationLead is how much earlier than necessary a key is published: nodes wait
+// for each other at the lock, a second or two if it is a file.
+const rotationLead = 2 * time.Second
+
+// nextDue tells whether it is time to publish the key after the newest, which may
+// be pending itself.
+func (v *Vault) nextDue(entries []entry, every time.Duration, now time.Time) bool {
+	if every <= 0 {
+		return false
+	}
+	next := entries[len(entries)-1].activeFrom.Add(every)
+	return !next.After(now.Add(v.opts.ActivationDelay + rotationLead))
 }
 
 // Revoke takes a key out at once, and with it every token it signed: for a key
@@ -88,7 +107,7 @@ func (v *Vault) Revoke(ctx context.Context, kid string) error {
 				rest[i].activeFrom = now
 			default:
 				// Never back to a superseded key: it was put away for a reason.
-				next, err := v.generate(now, now)
+				next, err := v.generate(now)
 				if err != nil {
 					return nil, false, err
 				}
@@ -110,7 +129,7 @@ func (v *Vault) tidy(entries []entry, now time.Time) ([]entry, bool) {
 			changed = true
 			continue
 		}
-		if latest := now.Add(v.opts.ActivationDelay); e.activeFrom.After(latest.Add(maxClockError)) {
+		if latest := v.known(now); e.activeFrom.After(latest.Add(maxClockError)) {
 			e.activeFrom, changed = latest, true
 		}
 		kept = append(kept, e)
@@ -161,7 +180,7 @@ func (v *Vault) change(ctx context.Context, create bool,
 			return err
 		}
 		// Never write what nobody could read: a clock at 1970 is enough for that.
-		if _, err := decodeDocument(data, v.opts.Algorithm); err != nil {
+		if _, err := v.decode(data); err != nil {
 			return fmt.Errorf("token keys not written to storage: %w", err)
 		}
 		if err := v.opts.Storage.Store(ctx, v.path(), data); err != nil {

@@ -128,7 +128,7 @@ func TestNothingDueTouchesNothing(t *testing.T) {
 	storage, clock := &faultyStorage{Storage: tempStorage(t)}, newClock()
 	v := openVault(t, storage, clock)
 	locks, loads := storage.locks.Load(), storage.loads.Load()
-	clock.forward(hour - time.Second)
+	clock.forward(hour - 5*minute - rotationLead - time.Second)
 	if changed, err := v.RotateIfDue(t.Context(), hour); changed || err != nil {
 		t.Errorf("RotateIfDue = %v, %v", changed, err)
 	}
@@ -139,7 +139,8 @@ func TestNothingDueTouchesNothing(t *testing.T) {
 	if changed, err := v.RotateIfDue(t.Context(), hour); !changed || err != nil {
 		t.Errorf("when due: %v, %v", changed, err)
 	}
-	if next := v.Keys(clock.now())[0]; next.State != Pending || !next.ActiveFrom.Equal(clock.now().Add(5*minute)) {
+	// the old one signs for an hour, to the second
+	if next := v.Keys(clock.now())[0]; next.State != Pending || !next.ActiveFrom.Equal(start.Add(hour)) {
 		t.Errorf("the new key signs before other nodes can know it: %+v", next)
 	}
 }
