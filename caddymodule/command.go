@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"text/tabwriter"
 	"time"
 
@@ -35,17 +36,44 @@ the reason is on standard error.`,
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.Args, cmd.RunE, cmd.SilenceUsage = cobra.ArbitraryArgs, needsSubcommand, true
 			cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-				return fmt.Errorf("%w (what begins with a dash and is no option goes last, behind --: %s -- <id>)", err, cmd.CommandPath())
+				return fmt.Errorf("%w (what begins with a dash and is no option goes last, behind --: %s -- <id>)", withoutTokens(err), cmd.CommandPath())
 			})
 			cmd.AddCommand(sessionsCommand(), revokeCommand(), tokenCommand(), keysCommand())
+			hideTokens(cmd)
 		},
 	})
 }
 
+// hideTokens keeps tokens out of every error of a command and of those below it:
+// cobra and the admin endpoint quote what they do not know.
+func hideTokens(cmd *cobra.Command) {
+	hide := func(check func(*cobra.Command, []string) error) func(*cobra.Command, []string) error {
+		if check == nil {
+			return nil
+		}
+		return func(cmd *cobra.Command, args []string) error { return withoutTokens(check(cmd, args)) }
+	}
+	cmd.Args, cmd.RunE = hide(cmd.Args), hide(cmd.RunE)
+	for _, sub := range cmd.Commands() {
+		hideTokens(sub)
+	}
+}
+
+// tokenForm finds tokens, whole or in part: their header is JSON and begins so.
+var tokenForm = regexp.MustCompile(`eyJ[A-Za-z0-9_.=-]{8,}`)
+
+// withoutTokens returns err with every token in its text replaced.
+func withoutTokens(err error) error {
+	if err == nil || !tokenForm.MatchString(err.Error()) {
+		return err
+	}
+	return errors.New(tokenForm.ReplaceAllString(err.Error(), "[token]"))
+}
+
 // needsSubcommand is what a command does that is only the roof over others.
 func needsSubcommand(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return fmt.Errorf("there is no %q here: see %s --help", args[0], cmd.CommandPath())
+	if len(args) > 0 { // not which: it may be a token
+		return fmt.Errorf("there is no such command: see %s --help", cmd.CommandPath())
 	}
 	return fmt.Errorf("say what to do: see %s --help", cmd.CommandPath())
 }
@@ -61,11 +89,12 @@ func adminFlags(cmd *cobra.Command) {
 
 func sessionsCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "sessions (--appid <appid> --openid <openid> | <session id>)",
+		Use:   "sessions (<session id> | <appid> <openid> | --appid <appid> --openid <openid>)",
 		Short: "Lists the sessions of a user, or shows one",
-		Example: `  caddy wechat sessions --appid wx0123456789abcdef --openid oABC
+		Example: `  caddy wechat sessions wx0123456789abcdef oABC
+  caddy wechat sessions --appid wx0123456789abcdef --openid oABC
   caddy wechat sessions ba1UFA9IXPZ2ySAMi0OfEg --json`,
-		Args: cobra.MaximumNArgs(1),
+		Args: cobra.MaximumNArgs(2),
 	}
 	adminFlags(cmd)
 	userFlags(cmd)
@@ -98,11 +127,12 @@ func sessionsCommand() *cobra.Command {
 
 func revokeCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "revoke (--appid <appid> --openid <openid> | <session id>)",
+		Use:   "revoke (<session id> | <appid> <openid> | --appid <appid> --openid <openid>)",
 		Short: "Ends one session, or all sessions of a user",
 		Example: `  caddy wechat revoke ba1UFA9IXPZ2ySAMi0OfEg
+  caddy wechat revoke wx0123456789abcdef oABC
   caddy wechat revoke --appid wx0123456789abcdef --openid oABC`,
-		Args: cobra.MaximumNArgs(1),
+		Args: cobra.MaximumNArgs(2),
 	}
 	adminFlags(cmd)
 	userFlags(cmd)
@@ -133,18 +163,23 @@ func userFlags(cmd *cobra.Command) {
 	cmd.Flags().String("openid", "", "The openid of the user")
 }
 
-// userOrID takes a session id, or an app and an openid, and nothing between.
+// userOrID takes a session id, or an app and an openid, and nothing between. How
+// many arguments there are says which. It quotes none: it may be a token.
 func userOrID(cmd *cobra.Command, args []string) (appid, openid string, err error) {
 	appid, _ = cmd.Flags().GetString("appid")
 	openid, _ = cmd.Flags().GetString("openid")
 	switch {
 	case len(args) == 1 && appid == "" && openid == "":
 		if !session.ValidID(args[0]) {
-			return "", "", fmt.Errorf("%q is not a session id: it has 22 characters, as in the log and in the list of a user", args[0])
+			return "", "", errors.New("this is not a session id: it has 22 characters, as in the log and in the list of a user")
+		}
+	case len(args) == 2 && appid == "" && openid == "":
+		if appid, openid = args[0], args[1]; !appIDForm.MatchString(appid) || openid == "" {
+			return "", "", errors.New("two arguments are an AppID (wx and 16 hexadecimal digits) and an openid, in this order")
 		}
 	case len(args) == 0 && appid != "" && openid != "":
 	default:
-		return "", "", errors.New("give a session id, or both --appid and --openid")
+		return "", "", errors.New("give a session id, or an AppID and an openid")
 	}
 	return appid, openid, nil
 }

@@ -88,17 +88,23 @@ func tokenCommand() *cobra.Command {
 		SilenceUsage: true,
 	}
 	inspect := &cobra.Command{
-		Use:   "inspect",
-		Short: "Shows what a token on standard input says, offline",
-		Long: `Shows what a token on standard input says, offline.
+		Use:   "inspect [<token> | -]",
+		Short: "Shows what a token says, offline",
+		Long: `Shows what a token says, offline.
 
-The token is read from standard input, because arguments are seen by everybody
-on the machine and kept in the shell's history. The signature is NOT checked,
-and whether the session still lives is not asked: the session id that is shown
-can be asked for with "caddy wechat sessions <session id>".`,
+Without an argument, or with -, the token is read from standard input. Prefer
+that: arguments are seen by other users of the machine, and kept in the shell's
+history. The signature is NOT checked, and whether the session still lives is
+not asked: the session id that is shown can be asked for with
+"caddy wechat sessions <session id>".`,
 		Example: `  caddy wechat token inspect < token.txt`,
-		Args:    cobra.NoArgs,
-		RunE:    inspectToken,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return errors.New("give one token, or none and write it to standard input")
+			}
+			return nil
+		},
+		RunE: inspectToken,
 	}
 	inspect.Flags().Bool("json", false, "Print JSON, for scripts")
 	inspect.SilenceUsage = true
@@ -113,8 +119,12 @@ type inspectedToken struct {
 	Expired bool            `json:"expired"`
 }
 
-func inspectToken(cmd *cobra.Command, _ []string) error {
-	text, err := io.ReadAll(io.LimitReader(cmd.InOrStdin(), 8<<10))
+func inspectToken(cmd *cobra.Command, args []string) error {
+	var source io.Reader = cmd.InOrStdin()
+	if len(args) == 1 && args[0] != "-" {
+		source = strings.NewReader(args[0])
+	}
+	text, err := io.ReadAll(io.LimitReader(source, 8<<10))
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,10 @@
 package caddymodule
 
 import (
+	"encoding/json"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -27,13 +30,24 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 		return nil, h.WrapErr(err)
 	}
 	handler := new(Handler)
-	if err := handler.UnmarshalCaddyfile(h.Dispenser); err != nil {
+	if err := handler.unmarshal(h.Dispenser, configuredApp(h)); err != nil {
 		return nil, err
 	}
 	if len(matcher) > 0 {
 		handler.MatcherSetsRaw = append(handler.MatcherSetsRaw, matcher)
 	}
 	return h.NewRoute(nil, handler), nil
+}
+
+// configuredApp is what the global option says, which Caddy has read by now; nil
+// without one.
+func configuredApp(h httpcaddyfile.Helper) *App {
+	option, ok := h.Option("wechat").(httpcaddyfile.App)
+	app := new(App)
+	if !ok || json.Unmarshal(option.Value, app) != nil {
+		return nil
+	}
+	return app
 }
 
 // UnmarshalCaddyfile sets up the handler from the directive. Syntax:
@@ -49,7 +63,13 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 // Without a matcher, every request of the site must carry a live session, but
 // for the public paths.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	return h.unmarshal(d, nil)
+}
+
+// unmarshal also holds the site's apps against the configured ones, unless that is nil.
+func (h *Handler) unmarshal(d *caddyfile.Dispenser, configured *App) error {
 	d.Next() // the directive's name
+	directive := *d
 	if d.NextArg() {
 		return d.Errf("unexpected argument %q: wechat_auth takes at most one matcher, a path that begins with /, or a name that begins with @", d.Val())
 	}
@@ -66,7 +86,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "public":
 			err = h.unmarshalPublic(d)
 		case "app":
-			err = h.unmarshalApps(d)
+			err = h.unmarshalApps(d, configured)
 		case "prefix":
 			if h.Prefix, err = oneArg(d); err == nil {
 				if wrong := checkPrefix(h.Prefix); wrong != nil {
@@ -90,6 +110,11 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return d.Errf("%s takes no block", option)
 		}
 	}
+	if len(h.Apps) == 0 && configured != nil {
+		if _, err := configured.choose(nil); err != nil {
+			return directive.WrapErr(err)
+		}
+	}
 	return nil
 }
 
@@ -107,7 +132,7 @@ func (h *Handler) unmarshalPublic(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-func (h *Handler) unmarshalApps(d *caddyfile.Dispenser) error {
+func (h *Handler) unmarshalApps(d *caddyfile.Dispenser, configured *App) error {
 	if h.Apps = d.RemainingArgs(); len(h.Apps) == 0 {
 		return d.Err("app takes the AppIDs whose sessions may enter, or * for all")
 	}
@@ -123,8 +148,27 @@ func (h *Handler) unmarshalApps(d *caddyfile.Dispenser) error {
 		if err := checkAppID(name); err != nil {
 			return d.WrapErr(err)
 		}
+		if err := configured.checkNamed(name); err != nil {
+			return d.WrapErr(err)
+		}
 	}
 	return nil
+}
+
+// checkNamed refuses an app that is not configured, as far as that can be told
+// before placeholders are resolved.
+func (a *App) checkNamed(appid string) error {
+	if a == nil || a.find(appid) != nil {
+		return nil
+	}
+	var appids []string
+	for _, program := range a.Apps {
+		if isPlaceholder(program.AppID) {
+			return nil
+		}
+		appids = append(appids, program.AppID)
+	}
+	return fmt.Errorf("app %s is not among those of the global option wechat: %s", appid, strings.Join(appids, ", "))
 }
 
 func (h *Handler) unmarshalCookie(d *caddyfile.Dispenser) (err error) {

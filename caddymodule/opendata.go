@@ -115,9 +115,11 @@ func (h *Handler) phone(w http.ResponseWriter, r *http.Request) error {
 	}
 	var number session.Phone
 	switch {
-	case (req.Code == "") == (req.EncryptedData == ""):
+	case req.Code == "" && req.EncryptedData == "":
 		return badRequest("send the code of the phone button, or encryptedData and iv")
 	case req.Code != "":
+		// the button gives all three at once, and who sends all of them means the
+		// newer way; there is no second try with the data
 		number, err = h.app.phoneByCode(r.Context(), c.Session, req.Code)
 	default:
 		number, err = h.app.phoneByData(r.Context(), c.Session, req.encrypted())

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -94,6 +95,8 @@ func TestCommandSessions(t *testing.T) {
 	id := idOf(t, token)
 
 	gw.wechat(t, "sessions", "--appid", appA, "--openid", alice).require(t, 0, "SESSION", "OPENID", id, idOf(t, second), appA, alice)
+	gw.wechat(t, "sessions", appA, alice).require(t, 0, id, idOf(t, second), alice)
+	gw.wechat(t, "sessions", appA, "oNobody").require(t, 0, "none")
 	gw.wechat(t, "sessions", id).require(t, 0, id, alice)
 	gw.wechat(t, "sessions", "--appid", appA, "--openid", "oNobody").require(t, 0, "none")
 	var answer struct{ Sessions []members }
@@ -109,10 +112,14 @@ func TestCommandSessions(t *testing.T) {
 	for _, wrong := range [][]string{
 		{"sessions"}, {"sessions", "--appid", appA}, {"sessions", "--openid", alice}, {"sessions", id, "--appid", appA, "--openid", alice},
 		{"sessions", "a", "b"}, {"sessions", "no-such-session"}, {"sessions", "AAAAAAAAAAAAAAAAAAAAAA"},
+		{"sessions", alice, appA}, {"sessions", appA, alice, id}, {"sessions", appA, ""}, {"sessions", appA, "--openid", alice},
+		{"sessions", id, id}, {"revoke", id, id}, {"revoke", alice, appA}, {"revoke", appA}, {"revoke", alice}, {"revoke", appA, alice, id},
+		{"revoke", appA, alice, "--appid", appA, "--openid", alice}, {"revoke", id, "--openid", alice},
 		{"revoke"}, {"revoke", "--appid", appA}, {"revoke", "../users/" + appA + "/" + alice}, {"revoke", "--all"}, {"nothing"},
 	} {
 		gw.wechat(t, wrong...).require(t, 1)
 	}
+	gw.wechat(t, "revoke", appA, "").require(t, 1, "an AppID", "and an openid, in this order")
 	requireAlive(t, gw, token, true)
 
 	gw.wechat(t, "revoke", id).require(t, 0, "ended")
@@ -127,6 +134,9 @@ func TestCommandSessions(t *testing.T) {
 		t.Errorf("--json: %q", out.stdout)
 	}
 	requireAlive(t, gw, second, false)
+	third := login(t, gw, alice)
+	gw.wechat(t, "revoke", appA, alice).require(t, 0, "Sessions ended: 1")
+	requireAlive(t, gw, third, false)
 	if n := len(gw.listSessions(t, appA, eve)); n != 1 {
 		t.Errorf("%d sessions of eve", n)
 	}
@@ -154,16 +164,20 @@ func TestCommandKeys(t *testing.T) {
 	requireAlive(t, gw, token, false)
 }
 
-// A token is looked into offline, from standard input alone: an argument would be
-// in the shell's history. What it says is shown, the token itself is not.
+// A token is looked into offline, from standard input or an argument. What it says
+// is shown, the token itself is not.
 func TestCommandTokenInspect(t *testing.T) {
 	gw := start(t, setup{Wechat: inMemory})
 	token := login(t, gw, alice)
 	for _, in := range []string{token, token + "\n", "Bearer " + token + "\r\n", " " + token} {
-		out := runCaddy(t, in, "wechat", "token", "inspect")
-		out.require(t, 0, alice, appA, idOf(t, token), kidOf(t, token), "HS256", "not expired", "not checked")
-		if strings.Contains(out.stdout, token) {
-			t.Error("the token itself is shown")
+		for _, out := range []run{
+			runCaddy(t, in, "wechat", "token", "inspect"), runCaddy(t, in, "wechat", "token", "inspect", "-"),
+			runCaddy(t, "", "wechat", "token", "inspect", in),
+		} {
+			out.require(t, 0, alice, appA, idOf(t, token), kidOf(t, token), "HS256", "not expired", "not checked")
+			if strings.Contains(out.stdout, token) {
+				t.Error("the token itself is shown")
+			}
 		}
 	}
 	out := runCaddy(t, token, "wechat", "token", "inspect", "--json")
@@ -175,8 +189,43 @@ func TestCommandTokenInspect(t *testing.T) {
 	runCaddy(t, old, "wechat", "token", "inspect").require(t, 0, "EXPIRED")
 	for _, in := range []string{"", "x", "a.b", "a.b.c", token + "." + token, strings.Repeat("A", 10<<10)} {
 		runCaddy(t, in, "wechat", "token", "inspect").require(t, 1, "no token")
+		runCaddy(t, token, "wechat", "token", "inspect", in).require(t, 1, "no token")
 	}
-	runCaddy(t, "", "wechat", "token", "inspect", token).require(t, 1)
+	runCaddy(t, token, "wechat", "token", "inspect", token, token).require(t, 1, "give one token")
+}
+
+// A token in the wrong place comes back from no command, nor does a part of it: what
+// a terminal or a log of a script shows is read by others.
+func TestCommandErrorsShowNoToken(t *testing.T) {
+	gw := startAdmin(t, setup{Wechat: inMemory, Admin: true})
+	token := login(t, gw, alice)
+	parts := strings.Split(token, ".")
+	for _, args := range [][]string{
+		{token}, {"token", token}, {"token", "inspekt", token}, {"token", "inspect", token, token}, {"token", "inspect", "Bearer", token},
+		{"token", "inspect", token + "." + parts[2]}, {"token", "inspect", parts[0] + "." + parts[1]}, {"token", "inspect", "--json=" + token},
+		{"token", "inspect", "--token=" + token}, {"token", "inspect", "-t" + token}, {"token", "inspect", "--" + token},
+		{"sessions", token}, {"sessions", token, alice}, {"sessions", appA, token, token}, {"sessions", "--appid", token, "--openid", alice},
+		{"revoke", token}, {"revoke", token, alice}, {"revoke", "--appid", token, "--openid", alice}, {"revoke", "-x" + token},
+		{"keys", token}, {"keys", "list", token}, {"keys", "rotate", token}, {"keys", "revoke", token},
+	} {
+		// the admin endpoint is that of the gateway, or nobody's: then the URL is in the error
+		for _, address := range []string{gw.Admin, freeAddr(t)} {
+			line := append([]string{"wechat"}, args...)
+			if args[0] != "token" && len(args) > 1 {
+				line = append(line, "--address", address)
+			}
+			out := runCaddy(t, "", line...)
+			if (out.code != 1 || out.stderr == "") && !slices.Contains(args, "--appid") {
+				t.Errorf("%d arguments of %s: exit code %d, want 1 and a reason", len(args), args[0], out.code)
+			}
+			for _, part := range append(parts, token) {
+				if strings.Contains(out.stdout+out.stderr, part) {
+					t.Errorf("wechat %s with %d arguments: the token is shown: %q", args[0], len(args), strings.ReplaceAll(out.stderr, part, "<PART>"))
+				}
+			}
+		}
+	}
+	requireAlive(t, gw, token, true)
 }
 
 // Every command has help, and says on standard error why it failed; a gateway

@@ -68,11 +68,17 @@ func TestPhone(t *testing.T) {
 	token := login(t, gw, alice)
 	p := phoneOn(t, gw, alice)
 	for _, body := range []members{
-		{}, {"code": ""}, {"iv": p.IV}, {"encryptedData": p.EncryptedData}, {"code": p.Code, "encryptedData": p.EncryptedData, "iv": p.IV},
+		{}, {"code": ""}, {"iv": p.IV}, {"encryptedData": p.EncryptedData},
 		{"code": "a b"}, {"code": strings.Repeat("a", 129)}, {"code": 1},
 	} {
 		requireProblem(t, gw.h1.do(t, post("/wechat/phone", token, body)), 400, "invalid_request")
 	}
+	// all that the button gave: the code counts, and nothing makes up for a bad one
+	bad := members{"code": "nobody-gave-this", "encryptedData": p.EncryptedData, "iv": p.IV}
+	requireProblem(t, gw.h1.do(t, post("/wechat/phone", token, bad)), 400, "invalid_grant")
+	gw.sim.ResetCalls()
+	requireStatus(t, gw.h1.do(t, post("/wechat/phone", token, members{"code": p.Code, "encryptedData": p.EncryptedData, "iv": p.IV})), 200)
+	requireCalls(t, gw, wechattest.PathGetUserPhoneNumber, 1)
 	// user info is no phone number, however well it verifies
 	info := infoOf(t, gw, alice)
 	requireProblem(t, gw.h1.do(t, post("/wechat/phone", token, members{"encryptedData": info.EncryptedData, "iv": info.IV})), 400, "invalid_data")
@@ -153,7 +159,13 @@ func TestAccessTokenRenewed(t *testing.T) {
 			gw.sim.ResetCalls()
 			fault(t, gw, wechattest.Fault{Path: wechattest.PathGetUserPhoneNumber, ErrCode: errcode, Times: 1000})
 			got := gw.h1.do(t, byCode(t, gw, token, alice))
-			requireProblem(t, got, 502, "wechat_error")
+			if m := requireProblem(t, got, 502, "wechat_error"); m["errcode"] != float64(errcode) {
+				t.Errorf("errcode %v; want WeChat's %d", m["errcode"], errcode)
+			}
+			line := gw.awaitLog(t, `"msg":"phone number"`, fmt.Sprintf(`"errcode":%d`, errcode), "a refresh was forced less than 30 s ago")
+			if rid, _ := line["rid"].(string); rid == "" {
+				t.Error("the log has no rid")
+			}
 			if n := gw.sim.CountCalls(wechattest.PathGetUserPhoneNumber); n > 2 {
 				t.Errorf("the code was sent %d times; want at most 2", n)
 			}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"go.uber.org/zap"
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
@@ -64,12 +65,12 @@ func (*Store) CaddyModule() caddy.ModuleInfo {
 }
 
 // Provision takes the table, a new one or that of the configuration before.
-func (s *Store) Provision(caddy.Context) error {
+func (s *Store) Provision(ctx caddy.Context) error {
 	if s.MaxSessions < 0 {
 		return fmt.Errorf("max_sessions is %d, it must be at least 1", s.MaxSessions)
 	}
 	limits := Limits{Sessions: s.MaxSessions}.withDefaults()
-	v, _, err := tables.LoadOrNew(tableName, func() (caddy.Destructor, error) {
+	v, reloaded, err := tables.LoadOrNew(tableName, func() (caddy.Destructor, error) {
 		return pooled{newTable()}, nil
 	})
 	if err != nil {
@@ -77,7 +78,21 @@ func (s *Store) Provision(caddy.Context) error {
 	}
 	s.table, s.limits = v.(pooled).table, &limits
 	s.tune(s.limits)
+	s.announce(ctx.Logger(), reloaded)
 	return nil
+}
+
+// announce says what the operator has chosen: it is not the default.
+func (s *Store) announce(logger *zap.Logger, reloaded bool) {
+	if !reloaded {
+		logger.Info("sessions are kept in memory: they survive a reload, not a restart")
+		return
+	}
+	sessions := 0
+	for _, n := range s.users.count() {
+		sessions += n
+	}
+	logger.Info("sessions in memory were carried over", zap.Int("sessions", sessions))
 }
 
 // Cleanup gives back what Provision took; Caddy also calls it when Provision

@@ -28,9 +28,12 @@ func (d *deployment) addresses(o Options) error {
 	}
 	secure, known := false, false
 	for i, text := range o.URLs {
+		if o.written && strings.Contains(text, "{") {
+			continue
+		}
 		a, err := readURL(text, resolve)
 		if err != nil {
-			return fmt.Errorf("url %d: %w", i+1, err)
+			return fmt.Errorf("store redis: url %d: %w", i+1, err)
 		}
 		if a.port == "" {
 			a.port = "6379"
@@ -40,13 +43,13 @@ func (d *deployment) addresses(o Options) error {
 		}
 		addr := net.JoinHostPort(a.host, a.port)
 		if slices.Contains(d.addrs, addr) {
-			return fmt.Errorf("url %d: %s is given twice", i+1, addr)
+			return fmt.Errorf("store redis: url %d: %s is given twice", i+1, addr)
 		}
 		switch {
-		case i > 0 && (a.tls != secure || a.db != d.db):
-			return fmt.Errorf("url %d: scheme and database must be the same in all urls", i+1)
+		case len(d.addrs) > 0 && (a.tls != secure || a.db != d.db):
+			return fmt.Errorf("store redis: url %d: scheme and database must be the same in all urls", i+1)
 		case a.account && known && (a.user != d.user || a.password != d.password):
-			return fmt.Errorf("url %d: user and password must be the same in all urls", i+1)
+			return fmt.Errorf("store redis: url %d: user and password must be the same in all urls", i+1)
 		}
 		d.addrs = append(d.addrs, addr)
 		secure, d.db = a.tls, a.db
@@ -151,9 +154,6 @@ func readURL(text string, resolve func(string) (string, error)) (a address, err 
 func (d *deployment) secure(o Options) error {
 	d.tlsFiles = [4]string{o.TLSCA, o.TLSCert, o.TLSKey, o.TLSServerName}
 	if d.tls == nil {
-		if d.tlsFiles != [4]string{} {
-			return errors.New("tls_ca, tls_cert and tls_server_name are for rediss:// urls")
-		}
 		return nil
 	}
 	d.tls.ServerName = o.TLSServerName

@@ -4,6 +4,7 @@ package redisstore
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -29,13 +30,13 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if s.URLs = d.RemainingArgs(); len(s.URLs) == 0 {
 		return d.Err("store redis needs an address: store redis redis://<host>")
 	}
-	seen := make(map[string]bool)
+	at := map[string]caddyfile.Dispenser{"": *d} // where each option stands; "" is the store itself
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		option := d.Val()
-		if seen[option] {
+		if _, seen := at[option]; seen {
 			return d.Errf("%s is given twice", option)
 		}
-		seen[option] = true
+		at[option] = *d
 		var err error
 		switch option {
 		case "mode":
@@ -47,6 +48,11 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			err = texts(d, &s.Master)
 		case "prefix":
 			err = texts(d, &s.Prefix)
+			if err == nil && !strings.Contains(s.Prefix, "{") {
+				if wrong := checkPrefix(s.Prefix); wrong != nil {
+					err = d.WrapErr(wrong)
+				}
+			}
 		case "tls_ca":
 			err = texts(d, &s.TLSCA)
 		case "tls_cert":
@@ -71,7 +77,26 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return d.Errf("unexpected block behind %s", option)
 		}
 	}
+	if option, err := s.checkWritten(); err != nil {
+		where := at[option]
+		return where.WrapErr(err)
+	}
 	return nil
+}
+
+// checkWritten finds at once, and with the option's line, what Provision would
+// refuse later; it leaves out values that may be anything once they are resolved.
+func (s *Store) checkWritten() (option string, err error) {
+	o := Options{
+		URLs: s.URLs, Mode: s.Mode, Master: s.Master,
+		TLSCA: s.TLSCA, TLSCert: s.TLSCert, TLSKey: s.TLSKey, TLSServerName: s.TLSServerName,
+		written: true,
+	}
+	if !strings.Contains(s.SentinelUser+s.SentinelPassword, "{") {
+		o.SentinelUser, o.SentinelPassword = s.SentinelUser, s.SentinelPassword
+	}
+	_, option, err = o.read()
+	return option, err
 }
 
 // texts reads exactly as many arguments as there are places for them.

@@ -61,6 +61,7 @@ type Options struct {
 	WaitTimeout time.Duration
 
 	resolve func(string) (string, error) // placeholders in the parts of a URL
+	written bool                         // nothing is resolved yet: URLs with placeholders are not looked at
 }
 
 // String tells nothing: there may be passwords in all of it.
@@ -92,30 +93,9 @@ type tuning struct {
 }
 
 func (o Options) deployment() (*deployment, error) {
-	d := &deployment{mode: o.Mode, master: o.Master}
-	switch d.mode {
-	case "":
-		d.mode = ModeSingle
-	case ModeSingle, ModeSentinel, ModeCluster:
-	default:
-		return nil, fmt.Errorf("mode must be single, cluster or sentinel, not %q", o.Mode)
-	}
-	if err := d.addresses(o); err != nil {
+	d, _, err := o.read()
+	if err != nil {
 		return nil, err
-	}
-	switch {
-	case d.mode == ModeSingle && len(d.addrs) > 1:
-		return nil, errors.New("several urls need  mode cluster  or  mode sentinel")
-	case d.mode == ModeSentinel && d.master == "":
-		return nil, errors.New("mode sentinel needs  master <name>")
-	case d.mode != ModeSentinel && d.master != "":
-		return nil, errors.New("master is for  mode sentinel")
-	case d.mode == ModeCluster && d.db != 0:
-		return nil, errors.New("a cluster has no databases: remove the number from the url")
-	case d.mode != ModeSentinel && (o.SentinelUser != "" || o.SentinelPassword != ""):
-		return nil, errors.New("sentinel_auth is for  mode sentinel")
-	case o.SentinelUser != "" && o.SentinelPassword == "":
-		return nil, errors.New("sentinel_auth has a user but no password")
 	}
 	d.sentinelUser, d.sentinelPassword = d.user, d.password
 	if o.SentinelPassword != "" {
@@ -124,15 +104,60 @@ func (o Options) deployment() (*deployment, error) {
 	return d, d.secure(o)
 }
 
+// read checks what the options say, without a look at files. With an error comes
+// the option to mend; "" is the store itself, with its URLs.
+func (o Options) read() (d *deployment, option string, err error) {
+	d = &deployment{mode: o.Mode, master: o.Master}
+	switch d.mode {
+	case "":
+		d.mode = ModeSingle
+	case ModeSingle, ModeSentinel, ModeCluster:
+	default:
+		return nil, "mode", fmt.Errorf("mode must be single, cluster or sentinel, not %q", o.Mode)
+	}
+	if err := d.addresses(o); err != nil {
+		return nil, "", err
+	}
+	switch {
+	case d.mode == ModeSingle && len(o.URLs) > 1:
+		return nil, "", errors.New("several urls need  mode cluster  or  mode sentinel")
+	case d.mode == ModeSentinel && d.master == "":
+		return nil, "mode", errors.New("mode sentinel needs  master <name>")
+	case d.mode != ModeSentinel && d.master != "":
+		return nil, "master", errors.New("master is for  mode sentinel")
+	case d.mode == ModeCluster && d.db != 0:
+		return nil, "", errors.New("a cluster has no databases: remove the number from the url")
+	case d.mode != ModeSentinel && (o.SentinelUser != "" || o.SentinelPassword != ""):
+		return nil, "sentinel_auth", errors.New("sentinel_auth is for  mode sentinel")
+	case o.SentinelUser != "" && o.SentinelPassword == "":
+		return nil, "sentinel_auth", errors.New("sentinel_auth has a user but no password")
+	}
+	if d.tls == nil && len(d.addrs) > 0 {
+		for _, f := range [][2]string{{"tls_ca", o.TLSCA}, {"tls_cert", o.TLSCert + o.TLSKey}, {"tls_server_name", o.TLSServerName}} {
+			if f[1] != "" {
+				return nil, f[0], fmt.Errorf("%s is for rediss:// urls", f[0])
+			}
+		}
+	}
+	return d, "", nil
+}
+
+func checkPrefix(prefix string) error {
+	if len(prefix) > 100 || strings.ContainsFunc(prefix, func(r rune) bool {
+		return r <= ' ' || r == 0x7f || strings.ContainsRune(`{}*?[]\`, r)
+	}) {
+		return errors.New(`prefix must have at most 100 characters, without spaces and without {}*?[]\`)
+	}
+	return nil
+}
+
 func (o Options) tuning() (tuning, error) {
 	t := tuning{names: names{o.Prefix}, wait: o.WaitTimeout}
 	if o.Prefix == "" {
 		t.names.prefix = DefaultPrefix
 	}
-	if len(t.names.prefix) > 100 || strings.ContainsFunc(t.names.prefix, func(r rune) bool {
-		return r <= ' ' || r == 0x7f || strings.ContainsRune(`{}*?[]\`, r)
-	}) {
-		return t, errors.New(`prefix must have at most 100 characters, without spaces and without {}*?[]\`)
+	if err := checkPrefix(t.names.prefix); err != nil {
+		return t, err
 	}
 	switch {
 	case o.WaitReplicas != nil:

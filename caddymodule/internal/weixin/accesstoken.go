@@ -3,6 +3,7 @@ package weixin
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -71,17 +72,27 @@ func NewTokenSource(c *Client, cache TokenCache) *TokenSource {
 }
 
 // Do runs use with the app's token, and once more with a renewed one if use returns
-// an error of KindBadToken. Other errors of use are returned as they are.
+// an error of KindBadToken. Other errors of use are returned as they are. When no
+// other token is to be had, the error is that of use: WeChat's errcode and rid are
+// in it, and why there is no other token is its cause.
 func (s *TokenSource) Do(ctx context.Context, app App, o *Observer, use func(token string) error) error {
 	token, err := s.Token(ctx, app, o)
 	if err != nil {
 		return err
 	}
 	err = use(token)
-	if KindOf(err) != KindBadToken {
+	var bad *Error
+	if !errors.As(err, &bad) || bad.Kind != KindBadToken {
 		return err
 	}
-	if token, err = s.Renew(ctx, app, token, o); err != nil {
+	token, err = s.Renew(ctx, app, token, o)
+	var none *Error
+	if errors.As(err, &none) && none.Kind == KindBadToken {
+		refused := *bad
+		refused.Cause = none.Cause
+		return &refused
+	}
+	if err != nil {
 		return err
 	}
 	return use(token)
