@@ -176,7 +176,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request, next caddy
 	}
 	r.identify(c)
 	c.program.passed.Inc()
-	if opensWebSocket(r.Request) {
+	if r.websocket {
 		return h.serveWebSocket(w, r.Request, next, c)
 	}
 	return next.ServeHTTP(w, r.Request)

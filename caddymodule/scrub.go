@@ -59,19 +59,23 @@ type cleanRequest struct {
 	// trailers says that the client announced trailers. They are gone from this
 	// request, but not from the one that Caddy's error routes work on.
 	trailers bool
+
+	websocket bool // see opensWebSocket
 }
 
 // scrub takes the client's word out of a request. It runs on every request
 // that reaches the handler, before any decision.
 func scrub(r *http.Request) cleanRequest {
 	// the raw keys: Header.Del would look for the canonical spelling only
-	var hops bool
+	var connection, upgrade bool
 	for name := range r.Header {
 		switch {
-		case reserved(name):
+		case reserved(name), name == "Http2-Settings":
 			delete(r.Header, name)
-		case name == "Connection", name == "Upgrade", name == "Http2-Settings":
-			hops = true
+		case name == "Connection":
+			connection = true
+		case name == "Upgrade":
+			upgrade = true
 		}
 	}
 
@@ -80,15 +84,15 @@ func scrub(r *http.Request) cleanRequest {
 	// Upgrade that the backend agrees to, through which the client could write
 	// headers of its own choice. So Connection keeps at most the one token that
 	// a WebSocket needs, and Upgrade survives only as exactly that.
-	if hops {
-		websocket := isWebSocketUpgrade(r)
+	websocket := upgrade && isWebSocketUpgrade(r)
+	switch {
+	case websocket:
+		r.Header["Connection"] = []string{"Upgrade"}
+	case connection:
 		delete(r.Header, "Connection")
-		delete(r.Header, "Http2-Settings")
-		if websocket {
-			r.Header["Connection"] = []string{"Upgrade"}
-		} else {
-			delete(r.Header, "Upgrade")
-		}
+	}
+	if upgrade && !websocket {
+		delete(r.Header, "Upgrade")
 	}
 
 	// Trailers arrive after every check. The reverse proxy reads them from the
@@ -101,7 +105,7 @@ func scrub(r *http.Request) cleanRequest {
 		r.Trailer = nil
 		delete(r.Header, "Trailer")
 	}
-	return cleanRequest{r, trailers}
+	return cleanRequest{r, trailers, websocket || isWebSocketConnect(r)}
 }
 
 // isWebSocketUpgrade reports whether an HTTP/1.1 request asks for a WebSocket
