@@ -14,6 +14,7 @@ GO             ?= go
 CADDY_VERSION  ?= v2.11.9
 XCADDY_VERSION ?= v0.4.5
 XCADDY_WITH    ?=                # more modules, as xcaddy's own options
+GOAMD64        ?= v2#              the least x86 processor: v2 is of 2009, v1 is every one
 MODULE_VERSION ?= latest         # of the gateway; in this repository it is the work tree
 MODULE         := github.com/caddy-wechat/caddy-wechat
 
@@ -35,7 +36,7 @@ PROFILE    ?= $(abspath $(wildcard $(dir $(xcaddy.mk))cmd/caddy/default.pgo))
 .PHONY: xcaddy
 xcaddy: ## build Caddy with the gateway and XCADDY_WITH into XCADDY_OUT
 	@mkdir -p $(dir $(XCADDY_OUT))
-	XCADDY_GO_BUILD_FLAGS="-trimpath -ldflags '-w -s' -tags nobadger,nomysql,nopgx$(if $(PROFILE), -pgo=$(PROFILE))" $(XCADDY) build $(CADDY_VERSION) --output $(XCADDY_OUT) --with $(MODULE)/caddymodule@$(strip $(MODULE_VERSION)) $(XCADDY_WITH)
+	GOAMD64=$(GOAMD64) XCADDY_GO_BUILD_FLAGS="-trimpath -ldflags '-w -s' -tags nobadger,nomysql,nopgx$(if $(PROFILE), -pgo=$(PROFILE))" $(XCADDY) build $(CADDY_VERSION) --output $(XCADDY_OUT) --with $(MODULE)/caddymodule@$(strip $(MODULE_VERSION)) $(XCADDY_WITH)
 
 else
 
@@ -93,12 +94,12 @@ test: ## run all tests; the last line counts them (PKGS, RACE, TESTFLAGS)
 
 build: ## build bin/caddy and bin/wechatsim
 	@mkdir -p $(BIN)
-	CGO_ENABLED=0 $(GO) build $(BUILDFLAGS) $(if $(PROFILE),-pgo=$(PROFILE)) -o $(BIN)/ ./cmd/caddy
+	CGO_ENABLED=0 GOAMD64=$(GOAMD64) $(GO) build $(BUILDFLAGS) $(if $(PROFILE),-pgo=$(PROFILE)) -o $(BIN)/ ./cmd/caddy
 	CGO_ENABLED=0 $(GO) build $(BUILDFLAGS) -o $(BIN)/ ./cmd/wechatsim
 
 xcaddy: ## build bin/caddy-xcaddy from this work tree with xcaddy
 	@mkdir -p $(dir $(XCADDY_OUT))
-	XCADDY_GO_BUILD_FLAGS="$(BUILDFLAGS)$(if $(PROFILE), -pgo=$(abspath $(PROFILE)))" GOPROXY='$(XCADDY_GOPROXY)' $(XCADDY) build $(CADDY_VERSION) --output $(XCADDY_OUT) --with $(MODULE)/caddymodule --replace $(MODULE)=. $(XCADDY_WITH)
+	GOAMD64=$(GOAMD64) XCADDY_GO_BUILD_FLAGS="$(BUILDFLAGS)$(if $(PROFILE), -pgo=$(abspath $(PROFILE)))" GOPROXY='$(XCADDY_GOPROXY)' $(XCADDY) build $(CADDY_VERSION) --output $(XCADDY_OUT) --with $(MODULE)/caddymodule --replace $(MODULE)=. $(XCADDY_WITH)
 
 modules: build xcaddy ## prove that both builds hold the same Caddy and the same modules of ours
 	@for caddy in $(BIN)/caddy $(XCADDY_OUT); do \

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	calmPercent  = 400       // of the live heap may be garbage before it is collected
+	calmPercent  = 1000      // of the live heap may be garbage before it is collected
 	leastPercent = 100       // Go's own setting
 	headroom     = 256 << 20 // bytes of garbage at which the percentage begins to fall
 )

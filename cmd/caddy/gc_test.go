@@ -13,7 +13,7 @@ func TestPercentFor(t *testing.T) {
 		live uint64
 		want int
 	}{
-		{0, 400}, {20 << 20, 400}, {64 << 20, 400}, {128 << 20, 200}, {256 << 20, 100}, {4 << 30, 100},
+		{0, 1000}, {20 << 20, 1000}, {64 << 20, 400}, {128 << 20, 200}, {256 << 20, 100}, {4 << 30, 100},
 	} {
 		if got := percentFor(tt.live); got != tt.want {
 			t.Errorf("beside %d MiB: %d %%; want %d %%", tt.live>>20, got, tt.want)

@@ -32,6 +32,9 @@ import (
 func main() { caddycmd.Main() }
 `
 
+// stockPackage is only in the overlay that stockOverlay makes.
+const stockPackage = "./cmd/stockcaddy"
+
 type binaries struct {
 	caddy, nopgo, stock, sim string
 	nginx, redis             string // "" when not installed
@@ -64,6 +67,13 @@ func build(ctx context.Context, s *settings, dir string) (*binaries, error) {
 		fmt.Fprintln(os.Stderr, "go build", strings.Join(flags, " "), pkg)
 		command := exec.CommandContext(ctx, "go", args...)
 		command.Dir, command.Env = root, append(os.Environ(), "CGO_ENABLED=0")
+		// stock as Caddy's own releases are, ours as xcaddy.mk builds it
+		switch {
+		case pkg == stockPackage:
+			command.Env = append(command.Env, "GOAMD64=v1")
+		case os.Getenv("GOAMD64") == "":
+			command.Env = append(command.Env, "GOAMD64=v2")
+		}
 		if text, err := command.CombinedOutput(); err != nil {
 			return "", fmt.Errorf("building %s: %v\n%s", pkg, err, text)
 		}
@@ -98,7 +108,7 @@ func build(ctx context.Context, s *settings, dir string) (*binaries, error) {
 		if err != nil {
 			return nil, err
 		}
-		if b.stock, err = goBuild("caddy-stock", "./cmd/stockcaddy", "-overlay="+overlay); err != nil {
+		if b.stock, err = goBuild("caddy-stock", stockPackage, "-overlay="+overlay); err != nil {
 			return nil, err
 		}
 	}
