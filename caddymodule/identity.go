@@ -73,8 +73,7 @@ func newCaller(d tokenDigest, s *session.Session, program *MiniProgram) *caller 
 	return c
 }
 
-// identify tells the backend, the other directives and the access log who is
-// calling. The headers of any earlier word on that were scrubbed.
+// identify tells the backend, and all others, who is calling. The headers of any earlier word on that were scrubbed.
 func (r cleanRequest) identify(c *caller) {
 	headers := [...]struct{ name, value string }{
 		{headerOpenID, c.openID},
@@ -92,6 +91,11 @@ func (r cleanRequest) identify(c *caller) {
 			r.Header[h.name] = values[i : i+1 : i+1]
 		}
 	}
+	introduce(r.Request, c)
+}
+
+// introduce tells the other directives and the access log who is calling.
+func introduce(r *http.Request, c *caller) {
 	caddyhttp.SetVar(r.Context(), callerVar, c)
 	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 		// what another directive set would be found first

@@ -290,3 +290,19 @@ func TestSeenConcurrently(t *testing.T) {
 		}
 	}
 }
+
+// A token's exp is cut to a whole second, its session is not: one that is first
+// seen in the rest of that second is good, if that is when its session ends.
+func TestAuthenticateInTheSecondOfExp(t *testing.T) {
+	a := provisionApp(t, wechatApp(object{"session_lifetime": "1s"}))
+	time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(1600 * time.Millisecond)))
+	s, text := logIn(t, a, openid(1))
+	time.Sleep(time.Until(s.ExpiresAt.Truncate(time.Second).Add(50 * time.Millisecond)))
+	if _, err := a.authenticate(t.Context(), text); err != nil {
+		t.Errorf("a session is over %v before its time: %v", time.Until(s.ExpiresAt), err)
+	}
+	time.Sleep(time.Until(s.ExpiresAt))
+	if _, err := a.authenticate(t.Context(), text); err == nil {
+		t.Error("a session lives on after its time")
+	}
+}

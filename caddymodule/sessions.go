@@ -10,9 +10,14 @@ import (
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
-// live returns the session that an endpoint call is about.
+// live returns the session that an endpoint call is about, and tells the access
+// log whose it is.
 func (h *Handler) live(r *http.Request) (*caller, error) {
-	return h.identifyCaller(r, h.credentials(r))
+	c, err := h.identifyCaller(r, h.credentials(r))
+	if err == nil {
+		introduce(r, c)
+	}
+	return c, err
 }
 
 // sessionResponse is what a session tells its owner.

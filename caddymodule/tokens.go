@@ -283,6 +283,11 @@ func (a *App) authenticate(ctx context.Context, text string) (*caller, error) {
 	if h.AppID != claims.Audience || h.OpenID != claims.Subject {
 		return nil, session.ErrNotFound
 	}
+	// the keyring lets the second of exp pass, because exp is cut to it: for the
+	// rest of that second the session must be one that ends within it
+	if claims.ExpiresAt <= time.Now().Unix() && claims.ExpiresAt != h.ExpiresAt.Unix() {
+		return nil, session.ErrNotFound
+	}
 	program := a.find(h.AppID)
 	if program == nil {
 		return nil, errOtherApp // it was configured when the user logged in

@@ -65,6 +65,11 @@ func TestAccessLog(t *testing.T) {
 		if line := gw.awaitLog(t, `"handled request"`, `"uri":"/public/`+mark); line["user_id"] != "" {
 			t.Errorf("anonymous user_id %v", line["user_id"])
 		}
+		// the calls that the gateway answers itself
+		c.do(t, call{Target: "/wechat/session?" + mark, Token: token})
+		if line := gw.awaitLog(t, `"handled request"`, `"uri":"/wechat/session?`+mark); line["user_id"] != alice {
+			t.Errorf("user_id of a call of the gateway's own %v", line["user_id"])
+		}
 	})
 }
 

@@ -67,7 +67,8 @@ const (
 	maxTokenBytes = 4096
 	// maxSkew is how far another node's clock may be ahead of ours. There is none
 	// for exp, but that a token is good until the second of its exp is over: exp
-	// is cut to a whole second, and the session ends at its own exact time.
+	// is cut to a whole second, and the session ends at its own exact time, which
+	// the caller of Verify looks at.
 	maxSkew = 60
 	// lifetimeSlack is for whole seconds on both ends.
 	lifetimeSlack = 2
