@@ -70,12 +70,12 @@ func encodeDocument(entries []entry, alg Algorithm) ([]byte, error) {
 // checks it, which takes longer than all the rest of reading a document again.
 type madeKeys map[[sha256.Size]byte]*Key
 
-// decode is decodeDocument, with the keys that are known already.
+// decode is decodeDocument with the keys that the vault has made before.
 func (v *Vault) decode(data []byte) ([]entry, error) {
 	v.mu.RLock()
 	known := v.made
 	v.mu.RUnlock()
-	entries, made, err := decodeWith(data, v.opts.Algorithm, known)
+	entries, made, err := decodeDocument(data, v.opts.Algorithm, known)
 	if err == nil {
 		v.mu.Lock()
 		v.made = made // replaced as a whole, never changed in place
@@ -86,12 +86,9 @@ func (v *Vault) decode(data []byte) ([]entry, error) {
 
 // decodeDocument trusts nothing: storage may be edited, cut off or another
 // program's. Its errors do not quote the document.
-func decodeDocument(data []byte, alg Algorithm) ([]entry, error) {
-	entries, _, err := decodeWith(data, alg, nil)
-	return entries, err
-}
-
-func decodeWith(data []byte, alg Algorithm, known madeKeys) ([]entry, madeKeys, error) {
+//
+// Keys that are known need not be made anew; it returns all that are known now.
+func decodeDocument(data []byte, alg Algorithm, known madeKeys) ([]entry, madeKeys, error) {
 	var doc document
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
