@@ -57,6 +57,9 @@ func (c *credentials) mixed() bool {
 // empty one, and a field without a scheme are bearer tokens too, and bad ones:
 // whoever sends them means to be somebody.
 func bearerToken(field string) (text string, ok bool) {
+	if text, ok := strings.CutPrefix(field, "Bearer "); ok {
+		return strings.TrimLeft(text, " "), true // as nearly everybody writes it
+	}
 	scheme, rest, found := strings.Cut(field, " ")
 	switch {
 	case found && strings.EqualFold(scheme, "bearer"):

@@ -30,7 +30,10 @@ func (a *App) login(ctx context.Context, app *MiniProgram, req loginRequest, pre
 		if err != nil {
 			return nil, "", err
 		}
-		id.UserInfo, fingerprint = opened.Object, opened.Fingerprint
+		id.UserInfo = opened.Object
+		if !opened.SignedOnly {
+			fingerprint = opened.Fingerprint
+		}
 		if id.UnionID == "" {
 			id.UnionID = opened.UnionID
 		}

@@ -6,7 +6,6 @@ import (
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/opendata"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
@@ -27,14 +26,20 @@ const (
 // grow, and would do so for every request of that user.
 const maxIdentityHeader = 4 << 10
 
-// callerVar is where a handler leaves the caller for a second one on the same
-// request (two wechat_auth lines, or one in handle_errors): the first has taken
-// the token away by then. Clients cannot set variables of Caddy.
-const callerVar = "wechat_auth.caller"
+// callerKey is under what name a handler leaves the caller for a second one on the
+// same request (two wechat_auth lines, or one in handle_errors): the first has
+// taken the token away by then. It is among the placeholders, where no client can
+// put anything; and no text of a configuration can name it, as a brace ends it.
+const callerKey = "}wechat_auth.caller"
 
 // knownCaller returns who an earlier handler found behind the request.
 func knownCaller(r *http.Request) *caller {
-	c, _ := caddyhttp.GetVar(r.Context(), callerVar).(*caller)
+	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	if !ok {
+		return nil
+	}
+	value, _ := repl.Get(callerKey)
+	c, _ := value.(*caller)
 	return c
 }
 
@@ -47,8 +52,8 @@ func knownCaller(r *http.Request) *caller {
 // to find the caller and see that he is live, the second to tell of him. The
 // session itself, which few requests look at, is behind a pointer.
 type caller struct {
-	tail         digestTail // of the token's digest; see seenTokens
-	session.Kept            // in here, for the same reason
+	end          tokenEnd // see tokenName
+	session.Kept          // in here, for the same reason
 	program      *MiniProgram
 	lookup       caddy.ReplacerFunc // the placeholders
 
@@ -60,9 +65,9 @@ type caller struct {
 
 // newCaller prepares a session. Until session.Handle.Keep is told of its Kept, the
 // caller is not alive.
-func newCaller(d tokenDigest, s *session.Session, program *MiniProgram) *caller {
+func newCaller(n tokenName, s *session.Session, program *MiniProgram) *caller {
 	c := &caller{
-		tail: d.tail(), program: program,
+		end: n.end, program: program,
 		openID: s.OpenID, unionID: s.UnionID, userInfo: opendata.HeaderValue(s.UserInfo),
 	}
 	if s.Phone != nil {
@@ -72,6 +77,11 @@ func newCaller(d tokenDigest, s *session.Session, program *MiniProgram) *caller 
 	c.lookup = c.placeholder
 	return c
 }
+
+// is reports whether it is the caller whose token has a name, and its hash is known
+// to be the right one. It asks for something of the second cache line as well, so
+// that the processor waits for both at once.
+func (c *caller) is(n *tokenName) bool { return c.end == n.end && c.openID != "" }
 
 // identify tells the backend, and all others, who is calling. The headers of any earlier word on that were scrubbed.
 func (r cleanRequest) identify(c *caller) {
@@ -96,7 +106,6 @@ func (r cleanRequest) identify(c *caller) {
 
 // introduce tells the other directives and the access log who is calling.
 func introduce(r *http.Request, c *caller) {
-	caddyhttp.SetVar(r.Context(), callerVar, c)
 	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 		// what another directive set would be found first
 		repl.Delete("http.auth.user.id")
@@ -104,10 +113,13 @@ func introduce(r *http.Request, c *caller) {
 	}
 }
 
-// placeholder answers {http.auth.user.*}. A function does because most requests
-// ask for none, and setting seven would cost each request.
+// placeholder answers {http.auth.user.*}, and knownCaller. A function does because
+// most requests ask for none, and setting seven would cost each request.
 func (c *caller) placeholder(key string) (any, bool) {
 	const prefix = "http.auth.user."
+	if key == callerKey {
+		return c, true
+	}
 	if len(key) <= len(prefix) || key[:len(prefix)] != prefix {
 		return nil, false
 	}

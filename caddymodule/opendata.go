@@ -219,22 +219,24 @@ func (a *App) openCounted(ctx context.Context, s *session.Session,
 	if err != nil {
 		return opendata.Opened{}, err
 	}
-	if opened.Fingerprint != "" {
-		first, err := a.sessions.AcceptData(ctx, s.ID, opened.Fingerprint, a.dataForgotten(s))
-		if err != nil {
-			return opendata.Opened{}, err
-		}
-		if !first {
-			return opendata.Opened{}, opendata.ErrInvalid
-		}
+	until := a.dataForgotten(s)
+	if opened.SignedOnly {
+		until = s.ExpiresAt // it has no time of its own
+	}
+	first, err := a.sessions.AcceptData(ctx, s.ID, opened.Fingerprint, until)
+	if err != nil {
+		return opendata.Opened{}, err
+	}
+	if !first && !opened.SignedOnly {
+		return opendata.Opened{}, opendata.ErrInvalid
 	}
 	_, err = a.sessions.Update(ctx, s.ID, func(s *session.Session) error {
-		// A signature proves no knowledge of the key and can be sent again and
-		// again: it takes back its own attempt, and does not start a new count.
+		// A signature can be shown again and again: then it takes back its own
+		// attempt, and does not start a new count.
 		if err := forgiveOne(s); err != nil {
 			return err
 		}
-		if opened.Fingerprint != "" {
+		if first {
 			s.DataFailures = 0
 		}
 		if s.UnionID == "" {

@@ -4,113 +4,102 @@
 package caddymodule
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
+	"hash/maphash"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
-const (
-	// seenShards is how many values the first byte of a digest has. A table of a
-	// shard grows at once, so there are enough of them that none grows for long.
-	seenShards = 256
+// maxSeen bounds the memory: a caller with its session takes some 500 bytes.
+// Beyond it, tokens are verified again when they come back.
+const maxSeen = 1 << 20
 
-	// maxSeen bounds the memory: a caller with its session takes some 500 bytes.
-	// Beyond it, tokens are verified again when they come back.
-	maxSeen = 1 << 20
-)
-
-// tokenDigest names a token by all of its bytes: two tokens with one digest
-// would be a SHA-256 collision. Nothing in the table gives a token back.
-type tokenDigest [sha256.Size]byte
-
-func digestToken(text string) tokenDigest {
-	// a token of the allowed length fits on the stack; a longer one is not ours
-	var buf [1024]byte
-	if len(text) > len(buf) {
-		return sha256.Sum256([]byte(text))
-	}
-	return sha256.Sum256(buf[:copy(buf[:], text)])
+// tokenName is what a token is found and recognised by.
+//
+// Who has the end of a signature, 144 bits that nobody can guess, has the token,
+// so nobody is taken for somebody else. The hash is there so that no other byte
+// of the token may differ: it is not a cryptographic one, and whoever found,
+// without the seed, another text with this hash and this end would only be taken
+// for himself. A cryptographic hash of every token is a third of what the gate
+// would cost.
+type tokenName struct {
+	hash uint64 // of all bytes, under the table's secret seed
+	end  tokenEnd
 }
 
-// head is what the table is keyed by; tail is what a caller carries to be
-// recognised by. Both together are the whole digest.
-func (d *tokenDigest) head() uint64 { return binary.LittleEndian.Uint64(d[:]) }
-
-func (d *tokenDigest) tail() digestTail { return digestTail(d[8:]) }
-
-type digestTail [sha256.Size - 8]byte
+// tokenEnd is the last characters of a token, each 6 bits of its signature.
+type tokenEnd [24]byte
 
 // seenTokens remembers callers by token. It holds only what a key of one ring
 // has verified: a ring that lost a key gets a new, empty table.
 //
-// A table with the whole digest for a key would be three times as large and so
-// wait longer for memory. Two tokens whose heads are the same, which nobody will
-// see, push each other out.
-//
 // An entry is no promise: whoever takes one must ask it whether it still lives.
-type seenTokens struct{ shards [seenShards]seenShard }
-
-// seenShard fills a cache line, so that the locks of neighbours do not meet.
-type seenShard struct {
-	mu      sync.RWMutex
-	callers callerTable
-	_       [8]byte
+// And a token that is not found may still be in there; see callerTable.
+type seenTokens struct {
+	seed  maphash.Seed
+	table atomic.Pointer[callerTable]
+	mu    sync.Mutex // held by who changes the table or what is in it
 }
 
-func newSeenTokens() *seenTokens { return new(seenTokens) }
+func newSeenTokens() *seenTokens {
+	t := &seenTokens{seed: maphash.MakeSeed()}
+	t.table.Store(newCallerTable(leastSlots))
+	return t
+}
 
-func (t *seenTokens) shard(d *tokenDigest) *seenShard { return &t.shards[d[0]] }
-
-func (t *seenTokens) get(d *tokenDigest) *caller {
-	s := t.shard(d)
-	s.mu.RLock()
-	c := s.callers.get(d.head())
-	s.mu.RUnlock()
-	if c == nil || c.tail != d.tail() {
-		return nil
+// name returns the name of a token. A text that is too short to be one has the
+// end that no token has.
+func (t *seenTokens) name(text string) tokenName {
+	n := tokenName{hash: maphash.String(t.seed, text)}
+	if at := len(text) - len(n.end); at > 0 {
+		copy(n.end[:], text[at:])
 	}
-	return c
+	return n
 }
 
-// put remembers a caller that newCaller made for this digest.
-func (t *seenTokens) put(d *tokenDigest, c *caller) {
-	s, head := t.shard(d), d.head()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.callers.used >= maxSeen/seenShards && s.callers.get(head) == nil {
-		// any one will do: it only costs that token a second verification
-		s.callers.delete(s.callers.near(head))
+func (t *seenTokens) get(n *tokenName) *caller { return t.table.Load().get(n) }
+
+// put remembers a caller that newCaller made for this name, unless another is
+// being put: no request waits for the table, which takes long when it grows, and
+// to be forgotten only costs a token a second verification.
+func (t *seenTokens) put(n *tokenName, c *caller) {
+	if !t.mu.TryLock() {
+		return
 	}
-	s.callers.set(head, c)
+	defer t.mu.Unlock()
+	table := t.table.Load()
+	switch {
+	case table.find(n.hash) >= 0:
+	case table.used >= maxSeen:
+		table.delete(table.near(n.hash)) // any one will do
+	case table.full():
+		table = table.resized(2 * len(table.slots))
+		t.table.Store(table)
+	}
+	table.set(n.hash, c)
 }
 
-func (t *seenTokens) drop(d *tokenDigest) {
-	s := t.shard(d)
-	s.mu.Lock()
-	s.callers.delete(d.head())
-	s.mu.Unlock()
+// drop forgets a caller at once, unless the table is being changed: then the next
+// sweep does.
+func (t *seenTokens) drop(n *tokenName) {
+	if t.mu.TryLock() {
+		t.table.Load().delete(n.hash)
+		t.mu.Unlock()
+	}
 }
 
-// sweep forgets what is no longer alive. Looking is the long part, and requests
-// may read meanwhile; what died or was put back in between is found next time.
+// sweep forgets what is no longer alive, and gives back the room that a crowd
+// has left. Looking is the long part, and all goes on meanwhile; what dies or is
+// put back in between is found next time.
 func (t *seenTokens) sweep(now time.Time) {
-	var dead []uint64
-	for i := range t.shards {
-		s := &t.shards[i]
-		dead = dead[:0]
-		s.mu.RLock()
-		for _, slot := range s.callers.slots {
-			if slot.c != nil && !slot.c.Live(now) {
-				dead = append(dead, slot.head)
-			}
-		}
-		s.mu.RUnlock()
-		s.mu.Lock()
-		for _, head := range dead {
-			s.callers.delete(head)
-		}
-		s.callers.shrink()
-		s.mu.Unlock()
+	dead := t.table.Load().dead(now)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	table := t.table.Load()
+	for _, hash := range dead {
+		table.delete(hash)
+	}
+	if size := table.fitting(); size < len(table.slots) {
+		t.table.Store(table.resized(size))
 	}
 }

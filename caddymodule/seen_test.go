@@ -2,8 +2,6 @@ package caddymodule
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -34,72 +32,75 @@ func logIn(tb testing.TB, a *App, openid string) (*session.Session, string) {
 
 func openid(n int) string { return fmt.Sprintf("oGZUI0egBJY1zhBYw2KhdUfw%04d", n) }
 
-func (t *seenTokens) size() (n int) {
-	for i := range t.shards {
-		n += t.shards[i].callers.used
-	}
-	return n
+func (t *seenTokens) size() int { return t.table.Load().used }
+
+func nameOf(n int) *tokenName {
+	const odd = 0x9e3779b97f4a7c15
+	hash := uint64(n+1) * odd
+	name := &tokenName{hash: (hash ^ hash>>32) * odd} // scattered: some have one home
+	copy(name.end[:], fmt.Sprintf("%024d", n))
+	return name
 }
 
-func digestOf(shard byte, n int) *tokenDigest {
-	d := tokenDigest{shard}
-	binary.BigEndian.PutUint32(d[1:], uint32(n))
-	return &d
-}
-
-// callerAt is somebody whose token has the digest.
-func callerAt(d *tokenDigest) *caller { return &caller{tail: d.tail()} }
+// callerAt is somebody whose token has the name.
+func callerAt(n *tokenName) *caller { return &caller{end: n.end, openID: "oALICE"} }
 
 func TestSeenIsBounded(t *testing.T) {
-	const perShard = maxSeen / seenShards
 	seen := newSeenTokens()
-	var last *tokenDigest
+	var last *tokenName
 	var c *caller
-	for n := range perShard + 1000 {
-		last = digestOf(7, n)
+	for n := range maxSeen + 1000 {
+		last = nameOf(n)
 		c = callerAt(last)
 		seen.put(last, c)
 		if seen.get(last) != c {
 			t.Fatalf("entry %d is not there after it was put", n)
 		}
 	}
-	if got := seen.size(); got != perShard {
-		t.Errorf("one shard holds %d entries; want %d", got, perShard)
+	if got, slots := seen.size(), len(seen.table.Load().slots); got != maxSeen || slots != 2*maxSeen {
+		t.Errorf("%d entries in %d slots; want %d in twice as many", got, slots, maxSeen)
 	}
 
 	// a known token that comes again takes nobody's place
-	seen.put(last, callerAt(last))
-	if got := seen.size(); got != perShard {
-		t.Errorf("replacing an entry left %d of %d", got, perShard)
+	for n := range 100 {
+		again := nameOf(maxSeen + 900 + n)
+		seen.put(again, callerAt(again))
+	}
+	if got, slots := seen.size(), len(seen.table.Load().slots); got != maxSeen || slots != 2*maxSeen {
+		t.Errorf("replacing an entry left %d in %d slots", got, slots)
 	}
 	if seen.get(last) == c {
 		t.Error("the entry was not replaced")
 	}
 }
 
-// The table is keyed by a part of the digest. An attacker who finds a text with
-// the same part must not be taken for the user whose token it is.
-func TestSeenComparesTheWholeDigest(t *testing.T) {
-	digest := tokenDigest(sha256.Sum256([]byte("a token")))
-	for i := range digest {
-		seen, other := newSeenTokens(), digest
-		seen.put(&digest, callerAt(&digest))
-		other[i] ^= 1
-		if seen.get(&other) != nil {
-			t.Errorf("a digest that differs in byte %d is taken for the same", i)
+// Whoever has another token, or altered one, must not be taken for the user whose
+// token it was: all of the hash and all of the end count.
+func TestSeenComparesTheWholeName(t *testing.T) {
+	name := nameOf(1)
+	for bit := range 64 + 8*len(name.end) {
+		seen, other := newSeenTokens(), *name
+		seen.put(name, callerAt(name))
+		if bit < 64 {
+			other.hash ^= 1 << bit
+		} else {
+			other.end[(bit-64)/8] ^= 1 << (bit % 8)
 		}
-		if seen.get(&digest) == nil {
-			t.Fatal("the digest itself is not found")
+		if seen.get(&other) != nil {
+			t.Errorf("a name that differs in bit %d is taken for the same", bit)
+		}
+		if seen.get(name) == nil {
+			t.Fatal("the name itself is not found")
 		}
 	}
 }
 
 func TestSeenDrop(t *testing.T) {
-	seen, a, b := newSeenTokens(), digestOf(1, 1), digestOf(1, 2)
+	seen, a, b := newSeenTokens(), nameOf(1), nameOf(2)
 	seen.put(a, callerAt(a))
 	seen.put(b, callerAt(b))
 	seen.drop(a)
-	seen.drop(digestOf(2, 1)) // absent
+	seen.drop(nameOf(3)) // absent
 	if seen.get(a) != nil {
 		t.Error("a dropped entry is still there")
 	}
@@ -108,20 +109,59 @@ func TestSeenDrop(t *testing.T) {
 	}
 }
 
+// Making a table of a million entries larger takes a while. No request waits.
+func TestNobodyWaitsForTheTable(t *testing.T) {
+	a := provisionApp(t, wechatApp(nil))
+	_, known := logIn(t, a, openid(1))
+	s, ended := logIn(t, a, openid(2))
+	_, fresh := logIn(t, a, openid(3))
+	for _, text := range []string{known, ended} {
+		if _, err := a.authenticate(t.Context(), text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen := a.tokens.Load().seen
+	seen.mu.Lock()
+	defer seen.mu.Unlock()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 2 {
+			if _, err := a.authenticate(t.Context(), known); err != nil {
+				t.Error(err)
+			}
+			if _, err := a.authenticate(t.Context(), fresh); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := a.sessions.End(t.Context(), s.ID); err != nil {
+			t.Error(err)
+		}
+		if _, err := a.authenticate(t.Context(), ended); !errors.Is(err, session.ErrNotFound) {
+			t.Errorf("after the logout: error %v; want %v", err, session.ErrNotFound)
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		t.Fatal("a request waits for who changes the table")
+	}
+}
+
 func TestSeenSweep(t *testing.T) {
 	a := provisionApp(t, wechatApp(nil))
 	seen := newSeenTokens()
-	put := func(n int) (*tokenDigest, *session.Session) {
+	put := func(n int) (*tokenName, *session.Session) {
 		s, text := logIn(t, a, openid(n))
 		h, err := a.sessions.Get(t.Context(), s.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
-		d := digestToken(text)
-		c := newCaller(d, h.Session, nil)
+		name := seen.name(text)
+		c := newCaller(name, h.Session, nil)
 		h.Keep(&c.Kept)
-		seen.put(&d, c)
-		return &d, s
+		seen.put(&name, c)
+		return &name, s
 	}
 	kept, _ := put(1)
 	ended, s := put(2)
@@ -141,26 +181,35 @@ func TestSeenSweep(t *testing.T) {
 	}
 }
 
-// A digest must name all bytes of a text, whatever its length: a token and the
+// The name must tell of all bytes of a text, whatever its length: a token and the
 // same with something behind the part that was looked at would be one.
-func TestDigestTakesAllBytes(t *testing.T) {
-	for _, length := range []int{0, 1, 330, 1023, 1024, 1025, 2048, 4096, 10000} {
+func TestNameTakesAllBytes(t *testing.T) {
+	seen, other := newSeenTokens(), newSeenTokens()
+	for _, length := range []int{0, 1, 23, 24, 25, 330, 1024, 4096, 10000} {
 		text := strings.Repeat("t", length)
-		if digestToken(text) != sha256.Sum256([]byte(text)) {
-			t.Errorf("the digest of %d bytes is not their SHA-256", length)
+		if seen.name(text) != seen.name(text) {
+			t.Errorf("%d bytes have two names", length)
 		}
-		for _, other := range []string{text + "t", text + "\x00", "t" + text + "x"} {
-			if digestToken(text) == digestToken(other) {
-				t.Errorf("%d and %d bytes have one digest", len(text), len(other))
+		for _, changed := range []string{text + "t", text + "\x00", "t" + text + "x"} {
+			if seen.name(text).hash == seen.name(changed).hash {
+				t.Errorf("%d and %d bytes have one hash", len(text), len(changed))
 			}
 		}
-		if length > 0 && digestToken(text) == digestToken(text[:length-1]+"u") {
-			t.Errorf("the last of %d bytes does not count", length)
+		for i := range length {
+			if seen.name(text).hash == seen.name(text[:i]+"u"+text[i+1:]).hash {
+				t.Errorf("byte %d of %d does not count", i, length)
+			}
+		}
+		if length > 0 && seen.name(text).hash == other.name(text).hash {
+			t.Error("two tables have one seed")
+		}
+		if n, want := seen.name(text+"0123456789abcdefghijklmn"), "0123456789abcdefghijklmn"; length > 0 && string(n.end[:]) != want {
+			t.Errorf("the end of %d bytes is %q", length+len(want), n.end)
 		}
 	}
 	text := strings.Repeat("t", 1024)
-	if n := testing.AllocsPerRun(100, func() { digestToken(text) }); n != 0 {
-		t.Errorf("a digest of 1024 bytes allocates %v times", n)
+	if n := testing.AllocsPerRun(100, func() { seen.name(text) }); n != 0 {
+		t.Errorf("a name allocates %v times", n)
 	}
 }
 

@@ -2,105 +2,152 @@
 
 package caddymodule
 
-// callerTable maps the heads of digests to callers: open addressing with linear
-// probing (Knuth, The Art of Computer Programming 3, section 6.4, algorithms L
-// and R). With a million callers a look-up is as long as it waits for memory;
-// here that is for one cache line and then for the caller, where Go's map also
-// waits for its group's control word. A head is a part of a SHA-256 sum, so it is
-// its own hash, and whoever could choose it could sign tokens.
+import (
+	"sync/atomic"
+	"time"
+)
+
+// callerTable maps hashes to callers: open addressing with linear probing (Knuth,
+// The Art of Computer Programming 3, section 6.4, algorithms L and R). With a
+// million callers a look-up is as long as it waits for memory; here that is for
+// one cache line and then for the caller, where Go's map also waits for its
+// group's control word, and a lock for its own line. The hash has a secret seed,
+// so nobody can choose where callers crowd.
 //
-// It is not safe for concurrent use.
+// One at a time may change it, while any number reads. A reader who looks at
+// slots as they change may miss a caller who is there, and is sent to verify the
+// token once more; for somebody else he takes nobody, as it is the caller that he
+// compares.
 type callerTable struct {
 	slots []callerSlot // a power of two, at most half of them in use
-	used  int
+	used  int          // for who changes the table
 }
 
+// callerSlot is free without a caller. A hash is written before its caller.
 type callerSlot struct {
-	head uint64
-	c    *caller // nil in a free slot
+	hash   atomic.Uint64
+	caller atomic.Pointer[caller]
 }
 
 const leastSlots = 8
 
-// home is where a head would lie in an empty table. The lowest byte has chosen
-// the shard.
-func (t *callerTable) home(head uint64) int { return int(head>>8) & (len(t.slots) - 1) }
+func newCallerTable(size int) *callerTable { return &callerTable{slots: make([]callerSlot, size)} }
+
+// home is where a hash lies if there is room.
+func (t *callerTable) home(hash uint64) int { return int(hash) & (len(t.slots) - 1) }
 
 func (t *callerTable) next(i int) int { return (i + 1) & (len(t.slots) - 1) }
 
-// find returns the slot of a head, or the free one that ends the search. There
-// must be a free one.
-func (t *callerTable) find(head uint64) int {
-	i := t.home(head)
-	for t.slots[i].c != nil && t.slots[i].head != head {
+// get returns the caller with a name, or nil. It ends, whatever is changed
+// meanwhile, as it looks at each slot once at most.
+func (t *callerTable) get(n *tokenName) *caller {
+	i := t.home(n.hash)
+	for range t.slots {
+		c := t.slots[i].caller.Load()
+		if c == nil {
+			return nil
+		}
+		if t.slots[i].hash.Load() == n.hash && c.is(n) {
+			return c
+		}
+		i = t.next(i)
+	}
+	return nil
+}
+
+// find returns the slot of a hash, or -1.
+func (t *callerTable) find(hash uint64) int {
+	if i := t.place(hash); t.slots[i].caller.Load() != nil {
+		return i
+	}
+	return -1
+}
+
+// place returns the slot of a hash, or the free one that it would get.
+func (t *callerTable) place(hash uint64) int {
+	i := t.home(hash)
+	for t.slots[i].caller.Load() != nil && t.slots[i].hash.Load() != hash {
 		i = t.next(i)
 	}
 	return i
 }
 
-func (t *callerTable) get(head uint64) *caller {
-	if len(t.slots) == 0 {
-		return nil
-	}
-	return t.slots[t.find(head)].c
-}
+// full reports whether one more would be too many for searches to be short.
+func (t *callerTable) full() bool { return 2*(t.used+1) > len(t.slots) }
 
-func (t *callerTable) set(head uint64, c *caller) {
-	if 2*(t.used+1) > len(t.slots) {
-		t.resize(max(2*len(t.slots), leastSlots))
-	}
-	i := t.find(head)
-	if t.slots[i].c == nil {
+// set puts a caller in the place of the one with the same hash, if there is one.
+// The table must not be full.
+func (t *callerTable) set(hash uint64, c *caller) {
+	i := t.place(hash)
+	if t.slots[i].caller.Load() == nil {
 		t.used++
 	}
-	t.slots[i] = callerSlot{head, c}
+	t.slots[i].hash.Store(hash)
+	t.slots[i].caller.Store(c)
 }
 
-func (t *callerTable) delete(head uint64) {
-	if t.get(head) == nil {
+func (t *callerTable) delete(hash uint64) {
+	hole := t.find(hash)
+	if hole < 0 {
 		return
 	}
 	t.used--
-	hole := t.find(head)
-	t.slots[hole] = callerSlot{}
+	t.slots[hole].caller.Store(nil)
 	// what lies behind the hole, up to the next free slot, is found only if
 	// there is no hole between it and its home
-	for i := t.next(hole); t.slots[i].c != nil; i = t.next(i) {
+	for i := t.next(hole); ; i = t.next(i) {
+		c, hash := t.slots[i].caller.Load(), t.slots[i].hash.Load()
+		if c == nil {
+			return
+		}
 		mask := len(t.slots) - 1
-		fromHome, fromHole := (i-t.home(t.slots[i].head))&mask, (i-hole)&mask
-		if fromHome >= fromHole {
-			t.slots[hole], t.slots[i] = t.slots[i], callerSlot{}
+		if fromHome, fromHole := (i-t.home(hash))&mask, (i-hole)&mask; fromHome >= fromHole {
+			t.slots[hole].hash.Store(hash)
+			t.slots[hole].caller.Store(c)
+			t.slots[i].caller.Store(nil)
 			hole = i
 		}
 	}
 }
 
-// near returns one of the heads that are in the table, which must not be empty.
-func (t *callerTable) near(head uint64) uint64 {
-	i := t.home(head)
-	for t.slots[i].c == nil {
+// near returns the hash of one of the callers in the table, which must not be
+// empty.
+func (t *callerTable) near(hash uint64) uint64 {
+	i := t.home(hash)
+	for t.slots[i].caller.Load() == nil {
 		i = t.next(i)
 	}
-	return t.slots[i].head
+	return t.slots[i].hash.Load()
 }
 
-// shrink gives back the room that a crowd has left.
-func (t *callerTable) shrink() {
+// dead returns the hashes of those who are not alive.
+func (t *callerTable) dead(now time.Time) (hashes []uint64) {
+	for i := range t.slots {
+		hash := t.slots[i].hash.Load()
+		if c := t.slots[i].caller.Load(); c != nil && !c.Live(now) {
+			hashes = append(hashes, hash)
+		}
+	}
+	return hashes
+}
+
+// fitting returns the size that is large enough for those who are left, with
+// room for as many again before the table grows.
+func (t *callerTable) fitting() int {
 	size := len(t.slots)
 	for size > leastSlots && 8*t.used < size {
 		size /= 2
 	}
-	if size < len(t.slots) {
-		t.resize(size)
-	}
+	return size
 }
 
-func (t *callerTable) resize(size int) {
-	before := t.slots
-	t.slots = make([]callerSlot, size)
-	for _, s := range before {
-		if s.c != nil {
-			t.slots[t.find(s.head)] = s
+// resized returns a table of another size with the same callers.
+func (t *callerTable) resized(size int) *callerTable {
+	other := newCallerTable(size)
+	for i := range t.slots {
+		if c := t.slots[i].caller.Load(); c != nil {
+			other.set(t.slots[i].hash.Load(), c)
 		}
 	}
+	return other
 }

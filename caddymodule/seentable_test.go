@@ -2,6 +2,8 @@ package caddymodule
 
 import (
 	"math/rand/v2"
+	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -10,37 +12,40 @@ import (
 func TestCallerTableIsAMap(t *testing.T) {
 	for _, spread := range []uint64{1, 3, 16, 1 << 40} {
 		rng := rand.New(rand.NewPCG(spread, 1))
-		var table callerTable
-		want := make(map[uint64]*caller)
+		table, want := newCallerTable(leastSlots), make(map[uint64]*caller)
+		get := func(hash uint64) *caller { return table.get(&tokenName{hash: hash}) }
 		for n := range 20_000 {
 			// grows for a while, then shrinks
-			head, put := rng.Uint64N(spread)<<8|rng.Uint64N(4)<<56, rng.IntN(20_000) > n
+			hash, put := rng.Uint64N(spread)|rng.Uint64N(4)<<56, rng.IntN(20_000) > n
 			if spread < 1<<40 {
-				head |= rng.Uint64N(20) << 50
+				hash |= rng.Uint64N(20) << 50
 			}
 			if put {
-				c := new(caller)
-				table.set(head, c)
-				want[head] = c
+				if table.full() {
+					table = table.resized(2 * len(table.slots))
+				}
+				c := &caller{openID: "oALICE"}
+				table.set(hash, c)
+				want[hash] = c
 			} else {
 				for have := range want { // one that is there, or the random one
 					if rng.IntN(2) == 0 {
-						head = have
+						hash = have
 					}
 					break
 				}
-				table.delete(head)
-				delete(want, head)
+				table.delete(hash)
+				delete(want, hash)
 			}
 			if n%97 == 0 {
-				table.shrink()
+				table = table.resized(table.fitting())
 			}
-			if table.used != len(want) || table.get(head) != want[head] {
-				t.Fatalf("spread %d, step %d: %d entries, want %d; the last one is right: %v", spread, n, table.used, len(want), table.get(head) == want[head])
+			if table.used != len(want) || get(hash) != want[hash] || (table.find(hash) >= 0) != (want[hash] != nil) {
+				t.Fatalf("spread %d, step %d: %d entries, want %d; the last one is right: %v", spread, n, table.used, len(want), get(hash) == want[hash])
 			}
 			if n%101 == 0 {
-				for head, c := range want {
-					if table.get(head) != c {
+				for hash, c := range want {
+					if get(hash) != c {
 						t.Fatalf("spread %d, step %d: an entry is lost", spread, n)
 					}
 				}
@@ -48,15 +53,69 @@ func TestCallerTableIsAMap(t *testing.T) {
 					t.Fatalf("spread %d, step %d: near names nobody", spread, n)
 				}
 			}
-			if 2*table.used > len(table.slots) && table.used > 0 {
+			if 2*table.used > len(table.slots) {
 				t.Fatalf("%d entries in %d slots: a search may not end", table.used, len(table.slots))
 			}
 		}
-		for head := range want {
-			table.delete(head)
+		for hash := range want {
+			table.delete(hash)
 		}
-		if table.shrink(); table.used != 0 || len(table.slots) > leastSlots {
-			t.Errorf("emptied, the table has %d entries in %d slots", table.used, len(table.slots))
+		if n := table.fitting(); table.used != 0 || n > leastSlots {
+			t.Errorf("emptied, the table has %d entries and would keep %d slots", table.used, n)
 		}
+	}
+}
+
+// Readers look while entries come, go and move. Whoever is found is the one who
+// was asked for, and who stays where he is, is found.
+func TestCallerTableWhileItChanges(t *testing.T) {
+	seen := newSeenTokens()
+	crowd := make([]*tokenName, 64)
+	for n := range crowd {
+		crowd[n] = nameOf(n)
+		crowd[n].hash = crowd[n].hash&^(7<<3) | 2 // all homes in a few of the slots, behind his
+	}
+	stays := nameOf(1000)
+	stays.hash = 1 // where nobody moves him
+	c := callerAt(stays)
+	seen.put(stays, c)
+
+	var over atomic.Bool
+	var found atomic.Int64
+	var readers, writer sync.WaitGroup
+	for worker := range 2 {
+		readers.Go(func() {
+			rng := rand.New(rand.NewPCG(uint64(worker), 2))
+			for !over.Load() {
+				n := crowd[rng.IntN(len(crowd))]
+				if got := seen.get(n); got != nil && got.end != n.end {
+					t.Error("a token gave another one's caller")
+					return
+				} else if got != nil {
+					found.Add(1)
+				}
+				if len(seen.table.Load().slots) > leastSlots && seen.get(stays) != c {
+					t.Error("who was there all the time is not found")
+					return
+				}
+			}
+		})
+	}
+	writer.Go(func() {
+		rng := rand.New(rand.NewPCG(3, 3))
+		for range 200_000 {
+			n := crowd[rng.IntN(len(crowd))]
+			if rng.IntN(2) == 0 {
+				seen.put(n, callerAt(n))
+			} else {
+				seen.drop(n)
+			}
+		}
+	})
+	writer.Wait()
+	over.Store(true)
+	readers.Wait()
+	if found.Load() == 0 {
+		t.Error("nobody was ever found: this test did not look")
 	}
 }

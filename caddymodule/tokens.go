@@ -262,12 +262,12 @@ func (a *App) rotateKeys(ctx context.Context) {
 // authenticate implements authenticator.
 func (a *App) authenticate(ctx context.Context, text string) (*caller, error) {
 	v := a.tokens.Load()
-	digest := digestToken(text)
-	if c := v.seen.get(&digest); c != nil {
+	name := v.seen.name(text)
+	if c := v.seen.get(&name); c != nil {
 		if c.Live(time.Now()) {
 			return c, nil
 		}
-		v.seen.drop(&digest)
+		v.seen.drop(&name)
 	}
 
 	claims, err := v.ring.Verify(text)
@@ -292,9 +292,9 @@ func (a *App) authenticate(ctx context.Context, text string) (*caller, error) {
 	if program == nil {
 		return nil, errOtherApp // it was configured when the user logged in
 	}
-	c := newCaller(digest, h.Session, program)
+	c := newCaller(name, h.Session, program)
 	h.Keep(&c.Kept)
-	v.seen.put(&digest, c)
+	v.seen.put(&name, c)
 	return c, nil
 }
 

@@ -201,6 +201,31 @@ func TestOutOfTries(t *testing.T) {
 	requireStatus(t, gw.h1.do(t, post("/wechat/opendata", object(t, got)["token"].(string), good())), 200)
 }
 
+// A signature that verifies begins the count anew, once: whoever could show the same
+// one again and again would have any number of tries.
+func TestASignatureBeginsTheCountOnce(t *testing.T) {
+	gw := start(t, setup{Wechat: inMemory})
+	code := gw.sim.Login(appA, alice)
+	info := infoOf(t, gw, alice)
+	signed := members{"rawData": info.RawData, "signature": info.Signature}
+	got := gw.h1.do(t, post("/wechat/login", "", members{"code": code, "rawData": info.RawData, "signature": info.Signature}))
+	requireStatus(t, got, 200)
+	token := object(t, got)["token"].(string)
+	bad := members{"encryptedData": "AAAAAAAAAAAAAAAAAAAAAA==", "iv": "AAAAAAAAAAAAAAAAAAAAAA=="}
+	fail := func(n int) {
+		t.Helper()
+		for range n {
+			requireProblem(t, gw.h1.do(t, post("/wechat/userinfo", token, bad)), 400, "invalid_data")
+		}
+	}
+	fail(9)
+	requireStatus(t, gw.h1.do(t, post("/wechat/userinfo", token, signed)), 200)
+	fail(9)
+	requireStatus(t, gw.h1.do(t, post("/wechat/userinfo", token, signed)), 200)
+	fail(1) // the tenth
+	requireProblem(t, gw.h1.do(t, post("/wechat/userinfo", token, signed)), 400, "invalid_data")
+}
+
 // A hundred tries at once must not have more than ten between them. What was
 // tried shows in the metrics: each try reads the user's keys, once.
 func TestParallelTries(t *testing.T) {

@@ -26,6 +26,10 @@ func Fingerprint(req Request) (string, error) {
 }
 
 func (in sealed) fingerprint() string {
-	sum := sha256.Sum256(in.blocks[len(in.blocks)-aes.BlockSize:])
+	return fingerprint(in.blocks[len(in.blocks)-aes.BlockSize:])
+}
+
+func fingerprint(b []byte) string {
+	sum := sha256.Sum256(b)
 	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }

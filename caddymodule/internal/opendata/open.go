@@ -46,8 +46,11 @@ type Opened struct {
 	// Which of the keys opened it: 0 the newest, 1 the one before.
 	Key int
 
-	// See Fingerprint.
+	// See Fingerprint. Of signed data without encrypted data it names rawData.
 	Fingerprint string
+
+	// Only a signature vouches for it, which can be shown any number of times.
+	SignedOnly bool
 }
 
 // checks holds one bit per condition. Only their product leaves the package;

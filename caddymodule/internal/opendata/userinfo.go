@@ -21,8 +21,8 @@ type UserInfoRequest struct {
 // the same key and tell the same user; the decrypted object is what is kept.
 //
 // Encrypted user info must hold an openId, WeChat always writes it: other kinds
-// of open data are no user info. From rawData alone Time, UnionID and
-// Fingerprint are empty, and want is used only to refuse a foreign openId or
+// of open data are no user info. From rawData alone Time and
+// UnionID are empty, and want is used only to refuse a foreign openId or
 // unionId, should there be one. Keys as for Decrypt; the only error is
 // ErrInvalid.
 func OpenUserInfo(req UserInfoRequest, want Expect, keys ...string) (Opened, error) {
@@ -60,7 +60,7 @@ func fromRawData(rawData string, want Expect, key int) (Opened, error) {
 	if key < 0 || c.form&c.openID&c.unionID == 0 {
 		return Opened{}, ErrInvalid
 	}
-	return Opened{Object: o.rest, Key: key}, nil
+	return Opened{Object: o.rest, Key: key, Fingerprint: fingerprint([]byte(rawData)), SignedOnly: true}, nil
 }
 
 // profile is the part of the user info that both forms carry.
