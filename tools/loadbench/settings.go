@@ -44,6 +44,7 @@ time that each spends on a request. A default run takes under three minutes
 when the binaries are built. Variants, of which it takes those it can:
 
   plain          our binary, reverse_proxy alone
+  headers        the same with header_up: -Authorization, X-WeChat-OpenID, X-WeChat-AppID
   gate-memory    our binary, wechat_auth and reverse_proxy, store memory
   gate-local     the same with store local
   gate-redis     the same with store redis and a redis-server of its own

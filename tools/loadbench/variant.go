@@ -18,6 +18,7 @@ type kind int
 
 const (
 	plain kind = iota
+	headers
 	gate
 	forwardAuth
 	nginx
@@ -26,7 +27,7 @@ const (
 
 // names are the variants that -variants may name.
 var names = []string{
-	"plain", "gate-memory", "gate-local", "gate-redis", "nopgo", "nopgo-gate",
+	"plain", "headers", "gate-memory", "gate-local", "gate-redis", "nopgo", "nopgo-gate",
 	"stock", "forward-auth", "nginx", "nginx-auth",
 }
 
@@ -51,6 +52,8 @@ func choose(s *settings, b *binaries) (chosen []*variant, notes []string) {
 		switch name {
 		case "plain":
 			add(variant{name: name, binary: b.caddy})
+		case "headers":
+			add(variant{name: name, kind: headers, binary: b.caddy, base: "plain"})
 		case "gate-memory", "gate-local", "gate-redis":
 			switch store := name[len("gate-"):]; {
 			case !b.stores[store]:
