@@ -94,12 +94,15 @@ func (h *Handler) identifyCaller(r *http.Request, creds credentials) (*caller, e
 			return nil, err
 		}
 	}
+	known := knownCaller(r)
 	if found == nil {
-		found = knownCaller(r)
+		found = known
 	}
 	switch {
 	case found == nil:
 		return nil, errNoToken
+	case known != nil && known.ID != found.ID:
+		return nil, errConflict // with the credential that an earlier handler took away
 	case !h.accepts(found.program):
 		return nil, errOtherApp
 	}

@@ -31,7 +31,7 @@ func (a *App) login(ctx context.Context, app *MiniProgram, req loginRequest, pre
 			return nil, "", err
 		}
 		id.UserInfo = opened.Object
-		if !opened.SignedOnly {
+		if !opened.SignedOnly { // a signature may be shown again
 			fingerprint = opened.Fingerprint
 		}
 		if id.UnionID == "" {

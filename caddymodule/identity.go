@@ -26,10 +26,11 @@ const (
 // grow, and would do so for every request of that user.
 const maxIdentityHeader = 4 << 10
 
-// callerKey is under what name a handler leaves the caller for a second one on the
-// same request (two wechat_auth lines, or one in handle_errors): the first has
+// callerKey is the name under which a handler leaves the caller for a second one on
+// the same request (two wechat_auth lines, or one in handle_errors): the first has
 // taken the token away by then. It is among the placeholders, where no client can
-// put anything; and no text of a configuration can name it, as a brace ends it.
+// put anything. No placeholder in braces can name it, as a brace ends it; templates
+// and expressions can, and get an empty text: see String.
 const callerKey = "}wechat_auth.caller"
 
 // knownCaller returns who an earlier handler found behind the request.
@@ -78,9 +79,12 @@ func newCaller(n tokenName, s *session.Session, program *MiniProgram) *caller {
 	return c
 }
 
-// is reports whether it is the caller whose token has a name, and its hash is known
-// to be the right one. It asks for something of the second cache line as well, so
-// that the processor waits for both at once.
+// String is empty, so that whatever prints a caller shows nothing of him.
+func (c *caller) String() string { return "" }
+
+// is reports whether the caller's token has this name, given that the hash is the
+// same already. It asks for something of the second cache line as well, so that the
+// processor waits for both at once.
 func (c *caller) is(n *tokenName) bool { return c.end == n.end && c.openID != "" }
 
 // identify tells the backend, and all others, who is calling. The headers of any earlier word on that were scrubbed.

@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"context"
 	"encoding/base64"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -215,6 +216,9 @@ func TestKnownCaller(t *testing.T) {
 	cleanRequest{Request: r}.identify(c)
 	if knownCaller(r) != c {
 		t.Error("the caller is not known behind the handler")
+	}
+	if shown, _ := repl.GetString(callerKey); shown != "" || fmt.Sprintf("%v%+v%s", c, c, c) != "" {
+		t.Errorf("the caller is printed: %q", shown)
 	}
 	for _, text := range []string{"{" + callerKey + "}", `{\` + callerKey + "}", "{{" + callerKey + "}}", callerKey} {
 		if got := repl.ReplaceAll(text, ""); strings.Contains(got, c.OpenID) || strings.Contains(got, c.ID) {

@@ -175,7 +175,8 @@ func (a *App) phoneByCode(ctx context.Context, s *session.Session, code string) 
 
 // openOnce opens a piece of open data for a session and keeps what it says.
 // It counts each attempt before it is made, so that no number of parallel ones
-// gets more than the limit, and clears the count when one succeeds. Every
+// gets more than the limit, and clears the count when one succeeds (with a
+// signature alone: the first time that it is shown in the session). Every
 // refusal is opendata.ErrInvalid: too many attempts, no key and a replay look
 // the same from outside as a bad padding.
 func (a *App) openOnce(ctx context.Context, s *session.Session,

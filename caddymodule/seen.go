@@ -16,8 +16,8 @@ const maxSeen = 1 << 20
 
 // tokenName is what a token is found and recognised by.
 //
-// Who has the end of a signature, 144 bits that nobody can guess, has the token,
-// so nobody is taken for somebody else. The hash is there so that no other byte
+// Who has the end of a signature, more than 130 bits that nobody can guess, has the
+// token, so nobody is taken for somebody else. The hash is there so that no other byte
 // of the token may differ: it is not a cryptographic one, and whoever found,
 // without the seed, another text with this hash and this end would only be taken
 // for himself. A cryptographic hash of every token is a third of what the gate
@@ -27,7 +27,7 @@ type tokenName struct {
 	end  tokenEnd
 }
 
-// tokenEnd is the last characters of a token, each 6 bits of its signature.
+// tokenEnd is the last characters of a token, all of its signature.
 type tokenEnd [24]byte
 
 // seenTokens remembers callers by token. It holds only what a key of one ring
@@ -60,8 +60,8 @@ func (t *seenTokens) name(text string) tokenName {
 func (t *seenTokens) get(n *tokenName) *caller { return t.table.Load().get(n) }
 
 // put remembers a caller that newCaller made for this name, unless another is
-// being put: no request waits for the table, which takes long when it grows, and
-// to be forgotten only costs a token a second verification.
+// being put: no request waits for one that makes the table grow, which can take
+// 50 ms, and to be forgotten only costs a token a second verification.
 func (t *seenTokens) put(n *tokenName, c *caller) {
 	if !t.mu.TryLock() {
 		return
@@ -89,8 +89,8 @@ func (t *seenTokens) drop(n *tokenName) {
 }
 
 // sweep forgets what is no longer alive, and gives back the room that a crowd
-// has left. Looking is the long part, and all goes on meanwhile; what dies or is
-// put back in between is found next time.
+// has left. Looking is the long part, and all goes on meanwhile; what dies in
+// between is found next time, and what comes back in between is verified again.
 func (t *seenTokens) sweep(now time.Time) {
 	dead := t.table.Load().dead(now)
 	t.mu.Lock()

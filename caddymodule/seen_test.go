@@ -109,7 +109,7 @@ func TestSeenDrop(t *testing.T) {
 	}
 }
 
-// Making a table of a million entries larger takes a while. No request waits.
+// Making a table of a million entries larger takes a while. No other request waits.
 func TestNobodyWaitsForTheTable(t *testing.T) {
 	a := provisionApp(t, wechatApp(nil))
 	_, known := logIn(t, a, openid(1))

@@ -15,9 +15,9 @@ import (
 // so nobody can choose where callers crowd.
 //
 // One at a time may change it, while any number reads. A reader who looks at
-// slots as they change may miss a caller who is there, and is sent to verify the
-// token once more; for somebody else he takes nobody, as it is the caller that he
-// compares.
+// slots as they change may miss a caller who is there, and then verifies the token
+// once more; he never gets the wrong one, because what he compares is in the caller
+// itself.
 type callerTable struct {
 	slots []callerSlot // a power of two, at most half of them in use
 	used  int          // for who changes the table

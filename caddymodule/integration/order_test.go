@@ -107,6 +107,26 @@ func TestTwoLines(t *testing.T) {
 	})
 }
 
+// Two lines that look at different credentials: who is one person for the first
+// and another for the second is nobody, as within one line (C18). And the name under
+// which the first leaves the caller shows nothing of him.
+func TestTwoLinesTwoSessions(t *testing.T) {
+	gw := start(t, setup{Site: "route {\n wechat_auth\n wechat_auth {\n cookie\n }\n wechat_auth\n" +
+		"templates\n respond /page \"[{{placeholder `}wechat_auth.caller`}}]\"\n reverse_proxy <UPSTREAM>\n}"})
+	tokenA, tokenB := login(t, gw, alice), login(t, gw, eve)
+	gw.each(t, func(t *testing.T, c *client) {
+		got := c.do(t, call{Target: "/x", Token: tokenA, Header: header("Cookie", cookieName+"="+tokenB)})
+		requireStatus(t, got, 401)
+		requireNoUpstream(t, gw)
+		got = c.do(t, call{Target: "/x", Token: tokenA, Header: header("Cookie", cookieName+"="+tokenA)})
+		requireStatus(t, got, 200)
+		requireIdentity(t, gw.up.only(t), alice)
+		if got := c.do(t, call{Target: "/page", Token: tokenA}); got.Body != "[]" {
+			t.Errorf("a template shows %q", got.Body)
+		}
+	})
+}
+
 // A path that handle_path or uri has rewritten is judged as the backend gets it.
 func TestRewrittenPaths(t *testing.T) {
 	gw := start(t, setup{Site: `

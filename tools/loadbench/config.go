@@ -49,8 +49,8 @@ func (v *variant) caddyfile(a addresses) string {
 	return t.String()
 }
 
-// sameHeaders lets the proxy itself change the headers that the gate changes, in
-// the cheapest way it has, without looking at anything.
+// sameHeaders lets the proxy itself change the headers that the gate changes,
+// without looking at anything.
 func (v *variant) sameHeaders() string {
 	if v.kind != headers {
 		return ""

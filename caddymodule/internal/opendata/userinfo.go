@@ -21,10 +21,9 @@ type UserInfoRequest struct {
 // the same key and tell the same user; the decrypted object is what is kept.
 //
 // Encrypted user info must hold an openId, WeChat always writes it: other kinds
-// of open data are no user info. From rawData alone Time and
-// UnionID are empty, and want is used only to refuse a foreign openId or
-// unionId, should there be one. Keys as for Decrypt; the only error is
-// ErrInvalid.
+// of open data are no user info. From rawData alone Time and UnionID are empty,
+// and want is used only to refuse a foreign openId or unionId, should there be
+// one. Keys as for Decrypt; the only error is ErrInvalid.
 func OpenUserInfo(req UserInfoRequest, want Expect, keys ...string) (Opened, error) {
 	signed := req.RawData != "" || req.Signature != ""
 	encrypted := req.EncryptedData != "" || req.IV != ""
