@@ -87,7 +87,8 @@ func (c *caller) String() string { return "" }
 // processor waits for both at once.
 func (c *caller) is(n *tokenName) bool { return c.end == n.end && c.openID != "" }
 
-// identify tells the backend, and all others, who is calling. The headers of any earlier word on that were scrubbed.
+// identify tells the backend, and all others, who is calling. The headers of any
+// earlier word on that were scrubbed.
 func (r cleanRequest) identify(c *caller) {
 	headers := [...]struct{ name, value string }{
 		{headerOpenID, c.openID},

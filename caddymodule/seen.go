@@ -16,12 +16,12 @@ const maxSeen = 1 << 20
 
 // tokenName is what a token is found and recognised by.
 //
-// Who has the end of a signature, more than 130 bits that nobody can guess, has the
-// token, so nobody is taken for somebody else. The hash is there so that no other byte
-// of the token may differ: it is not a cryptographic one, and whoever found,
-// without the seed, another text with this hash and this end would only be taken
-// for himself. A cryptographic hash of every token is a third of what the gate
-// would cost.
+// Who has the end of a signature, more than 130 bits that nobody can guess, has
+// the token, so nobody is taken for somebody else. The hash is there so that no
+// other byte of the token may differ: it is not a cryptographic one, and whoever
+// found, without the seed, another text with this hash and this end would only be
+// taken for himself. A cryptographic hash of every token would be a fourth of what
+// the gate costs.
 type tokenName struct {
 	hash uint64 // of all bytes, under the table's secret seed
 	end  tokenEnd
@@ -59,9 +59,9 @@ func (t *seenTokens) name(text string) tokenName {
 
 func (t *seenTokens) get(n *tokenName) *caller { return t.table.Load().get(n) }
 
-// put remembers a caller that newCaller made for this name, unless another is
-// being put: no request waits for one that makes the table grow, which can take
-// 50 ms, and to be forgotten only costs a token a second verification.
+// put remembers a caller that newCaller made for this name, unless the table is
+// being changed: no request waits for one that makes it grow, which can take 50 ms,
+// and to be forgotten only costs a token a second verification.
 func (t *seenTokens) put(n *tokenName, c *caller) {
 	if !t.mu.TryLock() {
 		return

@@ -36,7 +36,8 @@ type Session struct {
 	// Phone is the verified phone number; nil when none was verified in this session.
 	Phone *Phone
 
-	// DataFailures counts the open-data failures since the last success.
+	// DataFailures counts the open-data failures since the last success. A
+	// signature that was shown in the session before is none.
 	DataFailures int
 }
 
