@@ -135,10 +135,17 @@ fuzz: ## fuzz each target for a while (PKGS, FUZZTIME)
 		$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$package < /dev/null || exit 1; \
 	done
 
-corpus: ## keep what fuzzing has found on this machine as seeds of the tests (PKGS)
+SEEDS      ?= 40#                most seeds that a fuzz target keeps
+corpus: ## keep what fuzzing has found on this machine as seeds of the tests (PKGS, SEEDS)
 	@$(GO) list -f '{{.ImportPath}} {{.Dir}}' $(PKGS) | while read -r package dir; do \
-		found="$$($(GO) env GOCACHE)/fuzz/$$package"; \
-		if [ -d "$$found" ]; then mkdir -p "$$dir/testdata/fuzz" && cp -R "$$found/." "$$dir/testdata/fuzz/"; fi; \
+		for found in "$$($(GO) env GOCACHE)/fuzz/$$package"/Fuzz*; do \
+			[ -d "$$found" ] || continue; \
+			kept="$$dir/testdata/fuzz/$$(basename "$$found")"; mkdir -p "$$kept"; \
+			ls -t "$$found" | while read -r seed; do \
+				[ "$$(ls "$$kept" | wc -l)" -lt $(SEEDS) ] || break; \
+				cp "$$found/$$seed" "$$kept/"; \
+			done; \
+		done; \
 	done
 
 lint: ## gofmt, go vet, staticcheck

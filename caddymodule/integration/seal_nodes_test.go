@@ -123,7 +123,7 @@ func TestNodesShareOnlyTheKeyFile(t *testing.T) {
 				await(t, "the logout to be seen", func() bool { return near.use(token).status == http.StatusUnauthorized })
 			}
 			got := a.request("POST", "http://"+a.Admin+"/wechat/keys/rotate?kind=seal", "", "")
-			if got.status != http.StatusConflict || !strings.Contains(got.body, "with token key_file, where a new file goes first") {
+			if got.status != http.StatusConflict || !strings.Contains(got.body, "put a new file first") {
 				t.Errorf("rotating a seal key that is not kept: %v", got)
 			}
 			a.requireNoKeptSealKey()

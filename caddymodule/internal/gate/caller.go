@@ -1,0 +1,86 @@
+// caller.go: the session behind a request, prepared for the request path.
+
+package gate
+
+import (
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/apps"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/opendata"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
+)
+
+// Caller is a session, prepared for the request path: everything that a request
+// needs is worked out once, when the token is first seen. Nothing in it changes
+// but that its session ends.
+//
+// With a million users the wait for memory is most of what the gate costs. So all
+// that each request reads lies together, in two cache lines of 64 bytes: the first
+// to find the caller and check that the session is live, the second holds what is
+// passed on. The session itself, which few requests look at, is behind a pointer.
+type Caller struct {
+	end          tokenEnd // see tokenName
+	session.Kept          // in here, for the same reason
+	App          *apps.App
+	Lookup       func(key string) (any, bool) // the placeholders; see placeholder
+
+	openID   string
+	unionID  string
+	userInfo string // as in the header and the placeholder
+	phone    string // the same
+}
+
+// newCaller prepares a session. Until session.Handle.Keep is told of its Kept, the
+// caller is not alive.
+func newCaller(n tokenName, s *session.Session, app *apps.App) *Caller {
+	c := &Caller{
+		end: n.end, App: app,
+		openID: s.OpenID, unionID: s.UnionID, userInfo: opendata.HeaderValue(s.UserInfo),
+	}
+	if s.Phone != nil {
+		c.phone = opendata.Phone(*s.Phone).E164()
+	}
+	c.Session = s
+	c.Lookup = c.placeholder
+	return c
+}
+
+// String is empty, so that whatever prints a caller shows nothing of them.
+func (c *Caller) String() string { return "" }
+
+// is reports whether the caller's token has this name, given that the hash is the
+// same already. It asks for something of the second cache line as well, so that the
+// processor waits for both at once.
+func (c *Caller) is(n *tokenName) bool { return c.end == n.end && c.openID != "" }
+
+// CallerKey is the name under which a handler leaves the caller for a second one on
+// the same request (two wechat_auth lines, or one in handle_errors): the first has
+// taken the token away by then. It is among the placeholders, where no client can
+// put anything. No placeholder in braces can name it, as a brace ends it; templates
+// and expressions can, and get an empty text: see String.
+const CallerKey = "}wechat_auth.caller"
+
+// placeholder answers {http.auth.user.*}, and CallerKey. A function does because
+// most requests ask for none, and setting seven would cost each request.
+func (c *Caller) placeholder(key string) (any, bool) {
+	const prefix = "http.auth.user."
+	if key == CallerKey {
+		return c, true
+	}
+	if len(key) <= len(prefix) || key[:len(prefix)] != prefix {
+		return nil, false
+	}
+	switch key[len(prefix):] {
+	case "id", "openid":
+		return c.openID, true
+	case "appid":
+		return c.App.AppID, true
+	case "unionid":
+		return c.unionID, true
+	case "session_id":
+		return c.ID, true
+	case "userinfo":
+		return c.userInfo, true
+	case "phone":
+		return c.phone, true
+	}
+	return nil, false
+}

@@ -1,0 +1,85 @@
+// cookie.go: the session cookie for web pages: its name, its attributes, and
+// its removal from a request.
+
+package gate
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// hostPrefix makes a browser refuse the cookie unless it is Secure, for the
+// whole site, and set by this very host (RFC 6265bis section 4.1.3.2), so that
+// a sibling domain cannot plant one.
+const hostPrefix = "__Host-"
+
+// DefaultCookie is the name of the session cookie when the option "cookie" gives none.
+const DefaultCookie = hostPrefix + "wechat_session"
+
+// CookieName completes and checks the name of the option "cookie".
+func CookieName(name string) (string, error) {
+	if !strings.HasPrefix(name, hostPrefix) {
+		name = hostPrefix + name
+	}
+	if name == hostPrefix || (&http.Cookie{Name: name}).Valid() != nil {
+		return "", fmt.Errorf("%q is not a cookie name", name)
+	}
+	return name, nil
+}
+
+// SessionCookie is the Set-Cookie that hands out a token; with an empty token
+// it is the one that clears it. Both have the same attributes, or the browser
+// would keep the first.
+func SessionCookie(name, token string, lifetime time.Duration) *http.Cookie {
+	maxAge := int(lifetime / time.Second)
+	if token == "" {
+		maxAge = -1
+	}
+	return &http.Cookie{
+		Name: name, Value: token, Path: "/", MaxAge: maxAge,
+		Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	}
+}
+
+// cookieValues appends the values of all cookies with the name to values.
+func cookieValues(values []string, header http.Header, name string) []string {
+	for _, line := range header["Cookie"] {
+		for pair := range strings.SplitSeq(line, ";") {
+			n, v, _ := strings.Cut(strings.TrimSpace(pair), "=")
+			if strings.TrimSpace(n) == name {
+				values = append(values, strings.Trim(strings.TrimSpace(v), `"`))
+			}
+		}
+	}
+	return values
+}
+
+// removeCookie takes all cookies with the name out of a request and leaves
+// the others byte for byte.
+func removeCookie(header http.Header, name string) {
+	lines := header["Cookie"]
+	var kept []string
+	for _, line := range lines {
+		if !strings.Contains(line, name) {
+			kept = append(kept, line)
+			continue
+		}
+		var pairs []string
+		for pair := range strings.SplitSeq(line, ";") {
+			n, _, _ := strings.Cut(pair, "=")
+			if strings.TrimSpace(n) != name {
+				pairs = append(pairs, pair)
+			}
+		}
+		if rest := strings.TrimSpace(strings.Join(pairs, ";")); rest != "" {
+			kept = append(kept, rest)
+		}
+	}
+	if len(kept) == 0 {
+		delete(header, "Cookie")
+		return
+	}
+	header["Cookie"] = kept
+}

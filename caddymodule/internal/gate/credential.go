@@ -1,0 +1,87 @@
+// credential.go: reading the token of a request, from where it may come and
+// from nowhere else, and taking it out before the request goes on.
+
+package gate
+
+import (
+	"net/http"
+	"strings"
+)
+
+// Credentials are the tokens that a request carries, and where.
+type Credentials struct {
+	authorization []string // all fields of that name, as they came
+	bearers       int      // how many of them are bearer tokens
+	cookies       []string // the values of all session cookies
+}
+
+// Credentials reads the tokens of a request's header.
+func (g *Rules) Credentials(header http.Header) Credentials {
+	c := Credentials{authorization: header["Authorization"]}
+	for _, field := range c.authorization {
+		if _, ok := bearerToken(field); ok {
+			c.bearers++
+		}
+	}
+	if g.Cookie != "" {
+		c.cookies = cookieValues(nil, header, g.Cookie)
+	}
+	return c
+}
+
+// mixed says that there are several Authorization fields of which at least one
+// is no bearer token, so that nobody can tell which one counts.
+func (c *Credentials) mixed() bool {
+	return len(c.authorization) > 1 && c.bearers < len(c.authorization)
+}
+
+// bearerToken reads "Bearer <token>" (RFC 6750 section 2.1; the scheme's case
+// does not count, RFC 9110 section 11.1). A token behind anything but blanks, an
+// empty one, and a field without a scheme are bearer tokens too, and bad ones:
+// a client that sends them means to be somebody.
+func bearerToken(field string) (text string, ok bool) {
+	if text, ok := strings.CutPrefix(field, "Bearer "); ok {
+		return strings.TrimLeft(text, " "), true // as nearly everybody writes it
+	}
+	scheme, rest, found := strings.Cut(field, " ")
+	switch {
+	case found && equalASCII(scheme, "bearer"):
+		return strings.TrimLeft(rest, " "), true
+	case !found, strings.ContainsRune(scheme, '\t'):
+		return "", true
+	}
+	return "", false
+}
+
+// equalASCII compares a text from the network with one in lower case. Unicode
+// knows more pairs of letters that are one but for their case.
+func equalASCII(text, lower string) bool {
+	if len(text) != len(lower) {
+		return false
+	}
+	for i := range len(text) {
+		b := text[i]
+		if 'A' <= b && b <= 'Z' {
+			b += 'a' - 'A'
+		}
+		if b != lower[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// Remove takes our tokens out of a request that goes on: the backend does not
+// need them, and its logs and errors must not show them. That goes for every
+// bearer token: one that does not verify may still be ours, misspelled.
+func (g *Rules) Remove(creds *Credentials, header http.Header) {
+	if g.ForwardToken {
+		return
+	}
+	if creds.bearers > 0 {
+		delete(header, "Authorization")
+	}
+	if len(creds.cookies) > 0 {
+		removeCookie(header, g.Cookie)
+	}
+}

@@ -1,0 +1,119 @@
+// rules.go: what a site says about who may pass, and the verdict on a request.
+
+package gate
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/apps"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/token"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
+)
+
+// Errors that say why a request has nobody behind it. Those of packages token
+// (ErrInvalid) and session (ErrNotFound) are the others; see IsAnonymous.
+var (
+	ErrNoToken  = errors.New("no token was sent")
+	ErrConflict = errors.New("two credentials were sent that are not the same session")
+	ErrOtherApp = errors.New("the session belongs to an app that this site does not accept")
+	ErrOrigin   = errors.New("a page of another origin used the session cookie")
+)
+
+// Asked is the request that is judged: the one that arrived, or one that somebody
+// tells of.
+type Asked struct {
+	Host      string
+	TLS       bool
+	Header    http.Header
+	WebSocket bool // it is a WebSocket handshake
+
+	// Earlier is the caller whom an earlier line found behind the same request, and
+	// whose credential it may have taken away; or nil.
+	Earlier *Caller
+}
+
+// Describe tells of the request that arrived.
+func Describe(r Clean, earlier *Caller) Asked {
+	return Asked{Host: r.Host, TLS: r.TLS != nil, Header: r.Header, WebSocket: r.WebSocket, Earlier: earlier}
+}
+
+// Authenticator finds the live session behind a token.
+type Authenticator interface {
+	// Authenticate returns the caller, or token.ErrInvalid or
+	// session.ErrNotFound when the token names no live session. Every other
+	// error means that the session store could not answer.
+	Authenticate(ctx context.Context, text string) (*Caller, error)
+}
+
+// Rules are what a site says about who may pass.
+type Rules struct {
+	Auth         Authenticator
+	Apps         apps.List   // whose sessions may enter
+	Public       PublicPaths // what needs no session
+	Cookie       string      // the session cookie's name; empty takes none
+	ForwardToken bool        // leave the credential on the request
+}
+
+// IsPublic reports whether a path needs no session.
+func (g *Rules) IsPublic(u *url.URL) bool { return g.Public.match(u) }
+
+// Identify returns the one session that all credentials of the request
+// name. A bad credential beside a good one is an error, never a fallback.
+func (g *Rules) Identify(ctx context.Context, a *Asked, creds *Credentials) (*Caller, error) {
+	if creds.mixed() {
+		return nil, ErrConflict
+	}
+	var found *Caller
+	for _, field := range creds.authorization {
+		if text, ok := bearerToken(field); ok {
+			if err := g.resolve(ctx, text, &found); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if len(creds.cookies) > 0 && a.WebSocket && ForeignOrigin(a) {
+		// a browser sends the cookie with a handshake that any page may start,
+		// and neither SameSite=Lax nor CORS stands in its way everywhere
+		return nil, ErrOrigin
+	}
+	for _, text := range creds.cookies {
+		if err := g.resolve(ctx, text, &found); err != nil {
+			return nil, err
+		}
+	}
+	if found == nil {
+		found = a.Earlier
+	}
+	switch {
+	case found == nil:
+		return nil, ErrNoToken
+	case a.Earlier != nil && a.Earlier.ID != found.ID:
+		return nil, ErrConflict // with the credential that an earlier handler took away
+	case !g.Apps.Has(found.App):
+		return nil, ErrOtherApp
+	}
+	return found, nil
+}
+
+// resolve looks one token up and compares it with what was found before.
+func (g *Rules) resolve(ctx context.Context, text string, found **Caller) error {
+	c, err := g.Auth.Authenticate(ctx, text)
+	switch {
+	case err != nil:
+		return err
+	case *found != nil && (*found).ID != c.ID:
+		return ErrConflict
+	}
+	*found = c
+	return nil
+}
+
+// IsAnonymous reports whether err means that nobody is logged in, rather than
+// that this could not be found out.
+func IsAnonymous(err error) bool {
+	return errors.Is(err, ErrNoToken) || errors.Is(err, token.ErrInvalid) || errors.Is(err, session.ErrNotFound) ||
+		errors.Is(err, ErrOtherApp) || errors.Is(err, ErrConflict) || errors.Is(err, ErrOrigin)
+}

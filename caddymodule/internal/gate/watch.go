@@ -1,0 +1,56 @@
+// watch.go: noticing that a session ended while a connection of it is open.
+
+package gate
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
+)
+
+// watchInterval is how often an open connection's session is looked at. A session
+// that ended on another node is known here within a second; this adds to that.
+const watchInterval = 200 * time.Millisecond
+
+// sessionGetter is what the watch needs of the session manager.
+type sessionGetter interface {
+	Get(ctx context.Context, id string) (*session.Handle, error)
+}
+
+// liveness is a session.Handle or a session.Kept.
+type liveness interface{ Live(now time.Time) bool }
+
+// Watch returns when the caller's session has ended, or ctx.
+func (g *Gate) Watch(ctx context.Context, c *Caller) {
+	watchSession(ctx, g.sessions, c.Session, &c.Kept)
+}
+
+// watchSession returns when the session has ended, or ctx. A store that cannot
+// answer has not said that it ended; its age is known without the store.
+func watchSession(ctx context.Context, sessions sessionGetter, s *session.Session, h liveness) {
+	tick := time.NewTicker(watchInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			if h.Live(now) {
+				continue
+			}
+			if !now.Before(s.ExpiresAt) {
+				return
+			}
+			// changed, or ended, or no longer known: only the store can tell
+			fresh, err := sessions.Get(ctx, s.ID)
+			switch {
+			case err == nil:
+				h = fresh
+			case errors.Is(err, session.ErrNotFound):
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,91 @@
+// config.go: configurations in JSON, and modules provisioned from them.
+
+package gatewaytest
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	_ "github.com/caddyserver/caddy/v2/modules/standard"
+
+	_ "github.com/caddy-wechat/caddy-wechat/caddymodule" // all modules of the gateway
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/wechat"
+)
+
+// What a good configuration holds.
+const (
+	AppID = "wx0123456789abcdef"
+
+	// AppSecret is where a secret can be; no error may show it.
+	AppSecret = "5ec2e75ec2e75ec2e75ec2e75ec2e7ff"
+)
+
+// Object is a piece of a JSON configuration.
+type Object = map[string]any
+
+// Program is an app of the configuration.
+func Program(appid, secret string) Object { return Object{"appid": appid, "secret": secret} }
+
+// App is a good app `wechat` with some members changed; nil takes one out.
+func App(changes Object) Object {
+	app := Object{"apps": []any{Program(AppID, AppSecret)}}
+	for name, value := range changes {
+		if value == nil {
+			delete(app, name)
+			continue
+		}
+		app[name] = value
+	}
+	return app
+}
+
+// Config makes a configuration that touches nothing outside a directory of
+// the test: no admin endpoint, no log, no storage but its own.
+func Config(tb testing.TB, apps Object) *caddy.Config {
+	tb.Helper()
+	text, err := json.Marshal(Object{
+		"admin":   Object{"disabled": true, "config": Object{"persist": false}},
+		"logging": Object{"logs": Object{"default": Object{"writer": Object{"output": "discard"}}}},
+		"storage": Object{"module": "file_system", "root": tb.TempDir()},
+		"apps":    apps,
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	cfg := new(caddy.Config)
+	if err := caddy.StrictUnmarshalJSON(text, cfg); err != nil {
+		tb.Fatal(err)
+	}
+	return cfg
+}
+
+// Provision loads an app as Caddy does and cleans it up when the test ends.
+func Provision(tb testing.TB, app Object) (caddy.Context, *wechat.App) {
+	tb.Helper()
+	parent, err := caddy.ProvisionContext(Config(tb, Object{"wechat": app}))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	ctx, cancel := caddy.NewContext(parent)
+	tb.Cleanup(cancel)
+	module, err := ctx.App("wechat")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return ctx, module.(*wechat.App)
+}
+
+// Load provisions another module of the same configuration.
+func Load[T any](tb testing.TB, ctx caddy.Context, id string, config Object) T {
+	tb.Helper()
+	text, err := json.Marshal(config)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	module, err := ctx.LoadModuleByID(id, text)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return module.(T)
+}

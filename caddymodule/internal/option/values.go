@@ -1,0 +1,89 @@
+// values.go: how the Caddyfile parsers read the value of an option, and what they say
+// when it is missing or wrong.
+
+// Package option reads the options of the gateway's Caddyfile directives and JSON:
+// values, placeholders and secrets. Its errors name the option and what to do, and
+// never the value of a secret.
+package option
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+)
+
+// Once notices an option that is given twice where once is meant.
+type Once map[string]bool
+
+// Note refuses the option at the cursor if it was noted before.
+func (o *Once) Note(d *caddyfile.Dispenser) error {
+	if (*o)[d.Val()] {
+		return d.WrapErr(Twice(d.Val()))
+	}
+	if *o == nil {
+		*o = make(Once)
+	}
+	(*o)[d.Val()] = true
+	return nil
+}
+
+// Twice is the error about an option that is given twice where once is meant.
+func Twice(what string) error { return fmt.Errorf("%s is given twice; keep one", what) }
+
+// IsPlaceholder reports whether a text can only be judged when placeholders are
+// resolved.
+func IsPlaceholder(text string) bool { return strings.Contains(text, "{") }
+
+// OneArg reads the one value of the option at the cursor.
+func OneArg(d *caddyfile.Dispenser) (string, error) {
+	option := d.Val()
+	args := d.RemainingArgs()
+	switch {
+	case len(args) > 1:
+		return "", d.Errf("%s takes one value, found %d", option, len(args))
+	case len(args) == 0 || args[0] == "":
+		return "", d.Errf("%s needs a value (is the environment variable set?)", option)
+	}
+	return args[0], nil
+}
+
+// Duration reads a duration.
+func Duration(d *caddyfile.Dispenser) (caddy.Duration, error) {
+	option := d.Val()
+	text, err := OneArg(d)
+	if err != nil {
+		return 0, err
+	}
+	value, err := caddy.ParseDuration(text)
+	if err != nil {
+		return 0, d.Errf("%s: %q is not a duration such as 5s, 10m or 24h", option, text)
+	}
+	return caddy.Duration(value), nil
+}
+
+// PositiveDuration reads a duration of more than 0.
+func PositiveDuration(d *caddyfile.Dispenser) (caddy.Duration, error) {
+	option := d.Val()
+	value, err := Duration(d)
+	if err == nil && value <= 0 {
+		err = d.Errf("%s must be positive", option)
+	}
+	return value, err
+}
+
+// PositiveNumber reads a whole number of at least 1.
+func PositiveNumber(d *caddyfile.Dispenser) (int, error) {
+	option := d.Val()
+	text, err := OneArg(d)
+	if err != nil {
+		return 0, err
+	}
+	value, err := strconv.Atoi(text)
+	if err != nil || value < 1 {
+		return 0, d.Errf("%s: %q is not a number of at least 1", option, text)
+	}
+	return value, nil
+}

@@ -1,0 +1,132 @@
+// caddyfile.go: the global option `wechat`.
+
+package wechat
+
+import (
+	"slices"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/option"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/weixin"
+)
+
+func init() {
+	httpcaddyfile.RegisterGlobalOption("wechat", parseGlobalOption)
+}
+
+func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
+	if existing != nil {
+		d.Next() // the option's name, for the line in the error
+		return nil, d.Err("the global option wechat is given twice; merge the two blocks")
+	}
+	var app App
+	if err := app.UnmarshalCaddyfile(d); err != nil {
+		return nil, err
+	}
+	return httpcaddyfile.App{Name: "wechat", Value: caddyconfig.JSON(&app, nil)}, nil
+}
+
+// UnmarshalCaddyfile sets up the app from the global option. Syntax:
+//
+//	wechat {
+//		app <appid> <secret>
+//		api_base <url>
+//		api_timeout <duration>
+//		session_lifetime <duration>
+//		sessions_per_user <n>
+//		data_max_age <duration>
+//		login_rate <attempts> <window> | off
+//		token {
+//			algorithm HS256|EdDSA|ES256|RS256
+//			issuer <string>
+//			key_file <path>...
+//			rotate_every <duration>
+//		}
+//		store <name> [<args...>] {
+//			...
+//		}
+//		seal_key_file <path>...
+//	}
+//
+// Only app is required; it may be repeated, once for each mini program.
+func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // the option's name
+	if d.NextArg() {
+		// not the argument: it may be the secret
+		return d.Err("wechat takes nothing but a block:  wechat { app <appid> <secret> }")
+	}
+	var once option.Once
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		name := d.Val()
+		if name != "app" {
+			if err := once.Note(d); err != nil {
+				return err
+			}
+		}
+		var err error
+		switch name {
+		case "app":
+			err = a.unmarshalProgram(d)
+		case "api_base":
+			a.APIBase, err = option.OneArg(d)
+			if err == nil && !option.IsPlaceholder(a.APIBase) {
+				if bad := weixin.CheckBaseURL(a.APIBase); bad != nil {
+					err = d.Errf("api_base: %v", bad)
+				}
+			}
+		case "api_timeout":
+			a.APITimeout, err = option.PositiveDuration(d)
+		case "session_lifetime":
+			if a.SessionLifetime, err = option.PositiveDuration(d); err == nil {
+				err = wrong(d, checkLifetime(a.SessionLifetime))
+			}
+		case "sessions_per_user":
+			a.SessionsPerUser, err = option.PositiveNumber(d)
+		case "data_max_age":
+			var age caddy.Duration
+			age, err = option.Duration(d)
+			if err == nil {
+				err = wrong(d, checkDataMaxAge(age))
+			}
+			a.DataMaxAge = &age
+		case "login_rate":
+			a.LoginRate, err = unmarshalLoginRate(d)
+		case "token":
+			a.Token = new(TokenConfig)
+			err = a.Token.UnmarshalCaddyfile(d.NewFromNextSegment())
+		case "seal_key_file":
+			if a.SealKeyFiles = d.RemainingArgs(); len(a.SealKeyFiles) == 0 || slices.Contains(a.SealKeyFiles, "") {
+				err = d.Err("seal_key_file takes the paths of files, the one that seals first")
+			}
+		case "store":
+			a.StoreRaw, err = unmarshalStore(d)
+		default:
+			err = d.Errf("unknown wechat option %q: there are app, api_base, api_timeout, session_lifetime, "+
+				"sessions_per_user, data_max_age, login_rate, token, store and seal_key_file", name)
+		}
+		if err != nil {
+			return err
+		}
+		if d.NextBlock(nesting + 1) {
+			return d.Errf("%s takes no block", name)
+		}
+	}
+	if len(a.Apps) == 0 {
+		return d.Err("wechat needs at least one mini program:  app <appid> <secret>")
+	}
+	return nil
+}
+
+// wrong gives the error of a rule, if there is one, its file and line.
+func wrong(d *caddyfile.Dispenser, err error) error {
+	if err == nil {
+		return nil
+	}
+	return d.WrapErr(err)
+}
+
+var _ caddyfile.Unmarshaler = (*App)(nil)

@@ -1,0 +1,178 @@
+// commandkeys.go: `caddy wechat keys` and `caddy wechat token inspect`.
+
+package wechat
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+func keysCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "keys",
+		Short: "Lists, rotates or revokes the keys that sign tokens and seal sessions",
+		Args:  cobra.NoArgs,
+		RunE:  listKeys,
+	}
+	adminFlags(cmd)
+	list := &cobra.Command{
+		Use: "list", Short: "Lists the keys; the secret parts are not shown", Args: cobra.NoArgs,
+		RunE: listKeys,
+	}
+	rotate := &cobra.Command{
+		Use: "rotate", Short: "Makes a new key, which signs once all nodes have had the time to read it", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			uri := "/wechat/keys/rotate"
+			if seals, _ := cmd.Flags().GetBool("seal"); seals {
+				uri += "?kind=seal"
+			}
+			return showKeys(cmd, http.MethodPost, uri)
+		},
+	}
+	rotate.Flags().Bool("seal", false, "The key that seals sessions in the store, not the one that signs tokens")
+	revoke := &cobra.Command{
+		Use: "revoke <kid>", Short: "Takes a signing key out at once: every token that it signed ends", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return showKeys(cmd, http.MethodDelete, "/wechat/keys/"+url.PathEscape(args[0]))
+		},
+	}
+	for _, sub := range []*cobra.Command{list, rotate, revoke} {
+		adminFlags(sub)
+		cmd.AddCommand(sub)
+	}
+	return cmd
+}
+
+func listKeys(cmd *cobra.Command, _ []string) error {
+	return showKeys(cmd, http.MethodGet, "/wechat/keys")
+}
+
+func showKeys(cmd *cobra.Command, method, uri string) error {
+	var answer adminKeys
+	raw, err := askAdmin(cmd, method, uri, &answer)
+	if err != nil {
+		return err
+	}
+	var rows []string
+	for _, k := range answer.Keys {
+		rows = append(rows, fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s", k.KID, k.Algorithm, k.State, keyTime(k.Created), keyTime(k.ActiveFrom), keyTime(k.VerifiesUntil)))
+	}
+	for _, k := range answer.SealKeys {
+		rows = append(rows, fmt.Sprintf("%s\tseal\t%s\t%s\t%s\t%s", k.ID, k.State, keyTime(k.Created), keyTime(k.Created), keyTime(k.OpensUntil)))
+	}
+	return show(cmd, raw, "KEY\tUSE\tSTATE\tCREATED\tACTIVE FROM\tGOOD UNTIL", len(rows), func(i int) string { return rows[i] })
+}
+
+func keyTime(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.Local().Format(time.RFC3339)
+}
+
+func tokenCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:          "token",
+		Short:        "Looks into tokens",
+		Args:         cobra.ArbitraryArgs,
+		RunE:         needsSubcommand,
+		SilenceUsage: true,
+	}
+	inspect := &cobra.Command{
+		Use:   "inspect [<token> | -]",
+		Short: "Shows what a token says, offline",
+		Long: `Shows what a token says, offline.
+
+Without an argument, or with -, the token is read from standard input. Prefer
+that: arguments are seen by other users of the machine, and kept in the shell's
+history. The signature is NOT checked, and whether the session still lives is
+not asked: the session id that is shown can be asked for with
+"caddy wechat sessions <session id>".`,
+		Example: `  caddy wechat token inspect < token.txt`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return errors.New("give one token, or none and write it to standard input")
+			}
+			return nil
+		},
+		RunE: inspectToken,
+	}
+	inspect.Flags().Bool("json", false, "Print JSON, for scripts")
+	inspect.SilenceUsage = true
+	cmd.AddCommand(inspect)
+	return cmd
+}
+
+// inspectedToken is what a token says of itself.
+type inspectedToken struct {
+	Header  json.RawMessage `json:"header"`
+	Payload json.RawMessage `json:"payload"`
+	Expired bool            `json:"expired"`
+}
+
+func inspectToken(cmd *cobra.Command, args []string) error {
+	var source io.Reader = cmd.InOrStdin()
+	if len(args) == 1 && args[0] != "-" {
+		source = strings.NewReader(args[0])
+	}
+	text, err := io.ReadAll(io.LimitReader(source, 8<<10))
+	if err != nil {
+		return err
+	}
+	var t inspectedToken
+	parts := strings.Split(strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(string(text)), "Bearer ")), ".")
+	if len(parts) != 3 {
+		return errors.New("this is no token: a token has three parts with a dot between them")
+	}
+	var claims struct {
+		ISS string `json:"iss"`
+		SUB string `json:"sub"`
+		AUD string `json:"aud"`
+		IAT int64  `json:"iat"`
+		EXP int64  `json:"exp"`
+		JTI string `json:"jti"`
+	}
+	var header struct {
+		ALG string `json:"alg"`
+		KID string `json:"kid"`
+	}
+	for _, part := range []struct {
+		text string
+		raw  *json.RawMessage
+		v    any
+	}{{parts[0], &t.Header, &header}, {parts[1], &t.Payload, &claims}} {
+		decoded, err := base64.RawURLEncoding.DecodeString(part.text)
+		if err != nil || json.Unmarshal(decoded, part.v) != nil {
+			return errors.New("this is no token of the gateway: its parts are not JSON in base64url")
+		}
+		*part.raw = decoded
+	}
+	t.Expired = !time.Now().Before(time.Unix(claims.EXP, 0))
+	if asJSON, _ := cmd.Flags().GetBool("json"); asJSON {
+		return json.NewEncoder(cmd.OutOrStdout()).Encode(t)
+	}
+	state := "not expired"
+	if t.Expired {
+		state = "EXPIRED"
+	}
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), `algorithm   %s
+key         %s
+issuer      %s
+app         %s
+openid      %s
+session     %s
+issued      %s
+expires     %s (%s)
+The signature was not checked.
+`, header.ALG, header.KID, claims.ISS, claims.AUD, claims.SUB, claims.JTI, unixTime(claims.IAT), unixTime(claims.EXP), state)
+	return err
+}

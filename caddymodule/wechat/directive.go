@@ -1,0 +1,65 @@
+// directive.go: what the directives of the gateway need of the app, in the Caddyfile
+// and when they are provisioned.
+
+package wechat
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/option"
+)
+
+// The directives come after the other checks and before request_header: what an
+// operator sets by hand is the operator's word, and comes after our scrub. Caddy
+// knows no order among guests, so the one that is registered last comes first.
+func init() {
+	for _, directive := range []string{"wechat_auth"} {
+		httpcaddyfile.RegisterDirectiveOrder(directive, httpcaddyfile.After, "forward_auth")
+	}
+}
+
+// Configured returns the app of the configuration that is being provisioned, for
+// one of its directives.
+func Configured(ctx caddy.Context, directive string) (*App, error) {
+	app, err := ctx.AppIfConfigured("wechat")
+	if errors.Is(err, caddy.ErrNotConfigured) {
+		return nil, fmt.Errorf("%s needs a mini program: add the global option  wechat { app <appid> <secret> }", directive)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return app.(*App), nil
+}
+
+// FromCaddyfile is what the global option says, which Caddy has read by now; nil
+// without one.
+func FromCaddyfile(h httpcaddyfile.Helper) *App {
+	option, ok := h.Option("wechat").(httpcaddyfile.App)
+	app := new(App)
+	if !ok || json.Unmarshal(option.Value, app) != nil {
+		return nil
+	}
+	return app
+}
+
+// CheckNamed refuses an app that is not configured, as far as that can be told
+// before placeholders are resolved.
+func (a *App) CheckNamed(appid string) error {
+	if a == nil {
+		return nil
+	}
+	var appids []string
+	for _, program := range a.Apps {
+		if program.AppID == appid || option.IsPlaceholder(program.AppID) {
+			return nil
+		}
+		appids = append(appids, program.AppID)
+	}
+	return fmt.Errorf("app %s is not among those of the global option wechat: %s", appid, strings.Join(appids, ", "))
+}

@@ -1,0 +1,162 @@
+// caddyfile.go: the directive `wechat_auth`.
+
+package wechatauth
+
+import (
+	"slices"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/gate"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/option"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/wechat"
+)
+
+func init() {
+	httpcaddyfile.RegisterDirective("wechat_auth", parseDirective)
+}
+
+// parseDirective makes the route of a wechat_auth line. The matcher is the
+// handler's own, not the route's: requests that it does not match lose their
+// forged headers all the same, and the endpoints are served for all.
+func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
+	h.Next() // the directive's name: the matcher is looked for behind it
+	matcher, err := h.ExtractMatcherSet()
+	if err != nil {
+		return nil, h.WrapErr(err)
+	}
+	handler := new(Handler)
+	if err := handler.unmarshal(h.Dispenser, wechat.FromCaddyfile(h)); err != nil {
+		return nil, err
+	}
+	if len(matcher) > 0 {
+		handler.MatcherSetsRaw = append(handler.MatcherSetsRaw, matcher)
+	}
+	return h.NewRoute(nil, handler), nil
+}
+
+// UnmarshalCaddyfile sets up the handler from the directive. Syntax:
+//
+//	wechat_auth [<matcher>] {
+//		public <path>...
+//		app <appid>... | *
+//		prefix <path>
+//		cookie [<name>]
+//		forward_token
+//	}
+//
+// Without a matcher, every request of the site must carry a live session, but
+// for the public paths.
+func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	return h.unmarshal(d, nil)
+}
+
+// unmarshal also compares the site's apps with the configured ones, unless that is nil.
+func (h *Handler) unmarshal(d *caddyfile.Dispenser, configured *wechat.App) error {
+	d.Next() // the directive's name
+	directive := *d
+	if d.NextArg() {
+		return d.Errf("unexpected argument %q: wechat_auth takes at most one matcher, a path that begins with /, or a name that begins with @", d.Val())
+	}
+	var once option.Once
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		name := d.Val()
+		if name != "public" {
+			if err := once.Note(d); err != nil {
+				return err
+			}
+		}
+		var err error
+		switch name {
+		case "public":
+			err = h.unmarshalPublic(d)
+		case "app":
+			err = h.unmarshalApps(d, configured)
+		case "prefix":
+			if h.Prefix, err = option.OneArg(d); err == nil {
+				if wrong := checkPrefix(h.Prefix); wrong != nil {
+					err = d.WrapErr(wrong)
+				}
+			}
+		case "cookie":
+			err = h.unmarshalCookie(d)
+		case "forward_token":
+			h.ForwardToken = true
+			if d.NextArg() {
+				err = d.Err("forward_token takes no value")
+			}
+		default:
+			err = d.Errf("unknown wechat_auth option %q: there are public, app, prefix, cookie and forward_token", name)
+		}
+		if err != nil {
+			return err
+		}
+		if d.NextBlock(nesting + 1) {
+			return d.Errf("%s takes no block", name)
+		}
+	}
+	if len(h.Apps) == 0 && configured != nil {
+		if _, err := configured.Choose(nil); err != nil {
+			return directive.WrapErr(err)
+		}
+	}
+	return nil
+}
+
+func (h *Handler) unmarshalPublic(d *caddyfile.Dispenser) error {
+	paths := d.RemainingArgs()
+	if len(paths) == 0 {
+		return d.Err("public takes the paths that need no session, such as /healthz or /static/*")
+	}
+	for _, path := range paths {
+		if err := gate.CheckPublicPattern(path); err != nil {
+			return d.WrapErr(err)
+		}
+	}
+	h.Public = append(h.Public, paths...)
+	return nil
+}
+
+func (h *Handler) unmarshalApps(d *caddyfile.Dispenser, configured *wechat.App) error {
+	if h.Apps = d.RemainingArgs(); len(h.Apps) == 0 {
+		return d.Err("app takes the AppIDs whose sessions may enter, or * for all")
+	}
+	for i, name := range h.Apps {
+		switch {
+		case name == "*" && len(h.Apps) > 1:
+			return d.Err("app * stands alone: it names every mini program already")
+		case slices.Contains(h.Apps[:i], name):
+			return d.WrapErr(option.Twice("app " + name))
+		case name == "*" || option.IsPlaceholder(name):
+			continue
+		}
+		if err := option.CheckAppID(name); err != nil {
+			return d.WrapErr(err)
+		}
+		if err := configured.CheckNamed(name); err != nil {
+			return d.WrapErr(err)
+		}
+	}
+	return nil
+}
+
+func (h *Handler) unmarshalCookie(d *caddyfile.Dispenser) (err error) {
+	h.Cookie = gate.DefaultCookie
+	if d.NextArg() {
+		if h.Cookie, err = gate.CookieName(d.Val()); err != nil {
+			return d.Errf("cookie: %v: use letters, digits, - and _", err)
+		}
+	}
+	if d.NextArg() {
+		return d.Err("cookie takes one name at most")
+	}
+	return nil
+}
+
+// Interface guards
+var (
+	_ caddyfile.Unmarshaler = (*Handler)(nil)
+	_ caddy.Module          = (*Handler)(nil)
+)

@@ -1,0 +1,201 @@
+// handler.go: the directive's handler; the way of every request through it.
+
+// Package wechatauth is the directive `wechat_auth`: the gate before a site's backend,
+// and the login endpoints of the site.
+package wechatauth
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/endpoint"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/engine"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/gate"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/problem"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/wechat"
+)
+
+func init() { caddy.RegisterModule(new(Handler)) }
+
+// Handler lets a request through to the site's backend when it carries the
+// token of a live session, and tells the backend in request headers who is
+// calling. It also serves the login endpoints. It needs the app `wechat`.
+//
+// Every request that reaches it loses all `X-WeChat-*` and `X-WX-*` headers
+// that the client sent, in any spelling, its trailers, and any `Upgrade` but
+// WebSocket. For a live session these request headers are then set:
+//
+// Header | Value | Set when
+// -------|-------|---------
+// `X-WeChat-OpenID` | the user's openid | always
+// `X-WeChat-AppID` | the mini program's AppID | always
+// `X-WeChat-UnionID` | the user's unionid | known
+// `X-WeChat-UserInfo` | base64url of the user info JSON | verified in this session
+// `X-WeChat-Phone` | the phone number, `+8613800000000` | verified in this session
+//
+// And these placeholders:
+//
+// Placeholder | Description
+// ------------|------------
+// `{http.auth.user.id}` | the openid; the access log shows it as `user_id`
+// `{http.auth.user.openid}` | the openid
+// `{http.auth.user.appid}` | the mini program's AppID
+// `{http.auth.user.unionid}` | the unionid, or empty
+// `{http.auth.user.session_id}` | names the session; not a credential
+// `{http.auth.user.userinfo}` | as in `X-WeChat-UserInfo`, of any length
+// `{http.auth.user.phone}` | as in `X-WeChat-Phone`
+type Handler struct {
+	// Which requests must carry a live session. Default: all. Caddy matches a
+	// cleaned path but forwards the raw one, so a path matcher protects less
+	// than it seems to; use `public` to let paths in without a session.
+	MatcherSetsRaw caddyhttp.RawMatcherSets `json:"match,omitempty" caddy:"namespace=http.matchers"`
+
+	// Paths that need no session: exact, or a prefix that ends in `/*`. Compared
+	// with the decoded path. A request whose path could be read in two ways
+	// (backslash, `;`, dot segments, encoded slashes, ...) is never let in by it.
+	Public []string `json:"public,omitempty"`
+
+	// The AppIDs of the mini programs whose sessions may enter; `*` is all of
+	// them. Default: the configured one. Required when several are configured.
+	Apps []string `json:"apps,omitempty"`
+
+	// The path of the login endpoints. Default: `/wechat`
+	Prefix string `json:"prefix,omitempty"`
+
+	// The name of a cookie to hand out the token in, and to accept it from,
+	// beside `Authorization`; `__Host-` is put before it when it is not there.
+	// For web pages: then requests to the endpoints from a foreign origin are
+	// refused. Default: none.
+	Cookie string `json:"cookie,omitempty"`
+
+	// Leave the token on the request for the backend. Default: false, it is removed.
+	ForwardToken bool `json:"forward_token,omitempty"`
+
+	matchers caddyhttp.MatcherSets
+	engine   *engine.Engine
+	rules    gate.Rules
+	site     endpoint.Site
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.wechat_auth",
+		New: func() caddy.Module { return new(Handler) },
+	}
+}
+
+const defaultPrefix = "/wechat"
+
+// Provision sets up the handler.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	app, err := wechat.Configured(ctx, "wechat_auth")
+	if err != nil {
+		return err
+	}
+	h.engine = app.Engine()
+
+	h.rules = gate.Rules{Auth: h.engine.Gate, ForwardToken: h.ForwardToken}
+	if h.rules.Apps, err = app.Choose(h.Apps); err != nil {
+		return err
+	}
+	if h.rules.Public, err = gate.NewPublicPaths(h.Public); err != nil {
+		return err
+	}
+	if h.Prefix == "" {
+		h.Prefix = defaultPrefix
+	}
+	if err := checkPrefix(h.Prefix); err != nil {
+		return err
+	}
+	if h.Cookie != "" {
+		if h.Cookie, err = gate.CookieName(h.Cookie); err != nil {
+			return err
+		}
+		h.rules.Cookie = h.Cookie
+	}
+	h.site = endpoint.Site{Parts: h.engine.Endpoints, Rules: &h.rules, Prefix: h.Prefix, Server: server{}}
+	sets, err := ctx.LoadModule(h, "MatcherSetsRaw")
+	if err != nil {
+		return fmt.Errorf("loading matchers: %v", err)
+	}
+	return h.matchers.FromInterface(sets)
+}
+
+func checkPrefix(prefix string) error {
+	if !strings.HasPrefix(prefix, "/") || len(prefix) < 2 || strings.HasSuffix(prefix, "/") ||
+		strings.ContainsAny(prefix, "*%{}") || strings.Contains(prefix, "//") || !gate.PlainPath(prefix) {
+		return fmt.Errorf("prefix %q must be a plain path such as /wechat, without a slash at its end", prefix)
+	}
+	return nil
+}
+
+// ServeHTTP scrubs, then serves an endpoint, or checks and passes on.
+// next is called for a checked session, or on the site's own word that this
+// request needs none; everything else has returned by then.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request, next caddyhttp.Handler) error {
+	r := gate.Scrub(req)
+
+	if name, ok := h.site.Below(r.URL.Path); ok {
+		return h.site.Serve(w, r, name)
+	}
+	if gate.Tunnels(r.Request) {
+		return refuse(w, r, problem.Problem{
+			Status: http.StatusMethodNotAllowed, Code: "invalid_request", Reason: "method",
+			Description: "this method is not passed on", Allow: "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+		})
+	}
+
+	earlier := knownCaller(r.Request)
+	asked := gate.Describe(r, earlier)
+	creds := h.rules.Credentials(r.Header)
+	c, err := h.rules.Identify(r.Context(), &asked, &creds)
+	if err != nil {
+		protected, matchErr := h.protects(r.Request)
+		if matchErr != nil {
+			return matchErr
+		}
+		// a store that cannot answer has not said that nobody is logged in
+		if protected || !gate.IsAnonymous(err) {
+			p := problem.Classify(err)
+			h.engine.Metrics.Requests.WithLabelValues("", p.Reason).Inc()
+			h.engine.Log.Refusal(r.Request, "gate", p, err)
+			return refuse(w, r, p)
+		}
+		// nothing was found here; an earlier wechat_auth line may have identified the caller
+		c = earlier
+	}
+
+	h.rules.Remove(&creds, r.Header)
+	if c == nil {
+		h.engine.Metrics.Requests.WithLabelValues("", "anonymous").Inc()
+		return next.ServeHTTP(w, r.Request)
+	}
+	r.Identify(c)
+	introduce(r.Request, c)
+	c.App.Passed.Inc()
+	if r.WebSocket {
+		return h.serveWebSocket(w, r.Request, next, c)
+	}
+	return next.ServeHTTP(w, r.Request)
+}
+
+// protects reports whether the request must carry a session.
+func (h *Handler) protects(r *http.Request) (bool, error) {
+	matches, err := h.matchers.AnyMatchWithError(r)
+	if err != nil {
+		return true, err
+	}
+	return matches && !h.rules.IsPublic(r.URL), nil
+}
+
+// Interface guards
+var (
+	_ caddy.Module                = (*Handler)(nil)
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+)

@@ -1,0 +1,26 @@
+// websocket.go: a WebSocket ends when its session does.
+
+package wechatauth
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/gate"
+)
+
+// serveWebSocket passes a handshake on and closes the connection when the
+// session ends, by logout, revocation or age: a check at the handshake alone
+// would let a user who was thrown out talk on for as long as they keep it open.
+// The proxy closes both sides when the request's context ends.
+func (h *Handler) serveWebSocket(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, c *gate.Caller) error {
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	go func() {
+		h.engine.Gate.Watch(ctx, c)
+		cancel()
+	}()
+	return next.ServeHTTP(w, r.WithContext(ctx))
+}
