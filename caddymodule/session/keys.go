@@ -34,7 +34,8 @@ func (m *Manager) pushKey(ctx context.Context, id Identity, until time.Time) err
 
 // SessionKeys returns the user's WeChat session keys, the newest first and at
 // most two: a second wx.login on another device replaces the key while data
-// made with the old one is still on its way. None is no error.
+// made with the old one is still on its way. None (only logins to mini programs
+// bring one) is no error.
 func (m *Manager) SessionKeys(ctx context.Context, appid, openid string) ([]string, error) {
 	value, err := m.value(ctx, keysKey(appid, openid))
 	if errors.Is(err, ErrNotFound) {
@@ -44,13 +45,16 @@ func (m *Manager) SessionKeys(ctx context.Context, appid, openid string) ([]stri
 		return nil, err
 	}
 	var pair keyPair
-	if json.Unmarshal(value, &pair) != nil || pair.Newest == "" {
+	if json.Unmarshal(value, &pair) != nil {
 		return nil, ErrForged
 	}
-	if pair.Previous == "" {
-		return []string{pair.Newest}, nil
+	var keys []string
+	for _, key := range []string{pair.Newest, pair.Previous} {
+		if key != "" {
+			keys = append(keys, key)
+		}
 	}
-	return []string{pair.Newest, pair.Previous}, nil
+	return keys, nil
 }
 
 // ReplaceSessionKey makes key the only session key of a user: what was made

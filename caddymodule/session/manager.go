@@ -46,7 +46,8 @@ func NewManager(store Store, opts Options) *Manager {
 // Identity is what WeChat said at the exchange of a code.
 type Identity struct {
 	AppID, OpenID, UnionID string
-	SessionKey             string          // stays inside this package and the check of open data
+	Kind                   Kind            // of the app; empty is Mini
+	SessionKey             string          // empty unless the app is a mini program; stays inside this package and the check of open data
 	UserInfo               json.RawMessage // verified together with the login; nil when there was none
 
 	// Replaces is the session that the client had until now, or nil. The caller ends
@@ -73,7 +74,7 @@ func (m *Manager) Login(ctx context.Context, id Identity) (*Session, error) {
 
 	now := m.opts.Now().Truncate(time.Millisecond)
 	s := &Session{
-		ID: newID(), AppID: id.AppID, OpenID: id.OpenID, UnionID: id.UnionID,
+		ID: newID(), AppID: id.AppID, OpenID: id.OpenID, Kind: id.Kind.orMini(), UnionID: id.UnionID,
 		IssuedAt: now, ExpiresAt: now.Add(m.opts.Lifetime), UserInfo: id.UserInfo,
 	}
 	key := storeKey("session", s.ID)
@@ -83,8 +84,10 @@ func (m *Manager) Login(ctx context.Context, id Identity) (*Session, error) {
 	}
 	// the key first: a session whose open data can never verify is half-made,
 	// a key without a session is only unused
-	if err := m.pushKey(ctx, id, s.ExpiresAt); err != nil {
-		return nil, fmt.Errorf("keeping the session key: %w", err)
+	if id.SessionKey != "" {
+		if err := m.pushKey(ctx, id, s.ExpiresAt); err != nil {
+			return nil, fmt.Errorf("keeping the session key: %w", err)
+		}
 	}
 	rec := Record{
 		Key: key, User: userKey(s.AppID, s.OpenID), Value: value,
@@ -139,7 +142,7 @@ func (m *Manager) openSession(ctx context.Context, rec Record, id string) (*Sess
 }
 
 // Update changes what is kept on a session: change gets a copy to modify. ID,
-// owner and times stay what they were. ErrNotFound when the session ended.
+// owner, kind and times stay what they were. ErrNotFound when the session ended.
 func (m *Manager) Update(ctx context.Context, id string, change func(*Session) error) (*Session, error) {
 	var after *Session
 	err := m.store.Update(ctx, storeKey("session", id), func(value []byte) ([]byte, error) {
@@ -151,7 +154,7 @@ func (m *Manager) Update(ctx context.Context, id string, change func(*Session) e
 		if err := change(&s); err != nil {
 			return nil, err
 		}
-		s.ID, s.AppID, s.OpenID = before.ID, before.AppID, before.OpenID
+		s.ID, s.AppID, s.OpenID, s.Kind = before.ID, before.AppID, before.OpenID, before.Kind
 		s.IssuedAt, s.ExpiresAt = before.IssuedAt, before.ExpiresAt
 		after = &s
 		return m.sealSession(ctx, after)

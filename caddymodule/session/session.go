@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Session is one login of one user of one mini program on one device.
+// Session is one login of one user of one app on one device.
 // A Session that was handed out is never modified; Manager.Update makes a new one.
 type Session struct {
 	// ID names the session in tokens (claim "jti"), admin calls and logs:
@@ -19,8 +19,11 @@ type Session struct {
 	ID string
 
 	// AppID and OpenID say who the user is. They come from the code exchange
-	// (auth.code2Session) and from nowhere else.
+	// (auth.code2Session, or sns/oauth2/access_token) and from nowhere else.
 	AppID, OpenID string
+
+	// Kind is what kind of app the user logged in to.
+	Kind Kind
 
 	// UnionID is the user's id across all apps of one Open Platform account;
 	// empty when the app is not bound to one.
@@ -55,6 +58,7 @@ type stored struct {
 	ID       string          `json:"s"`
 	AppID    string          `json:"a"`
 	OpenID   string          `json:"o"`
+	Kind     string          `json:"k,omitempty"` // its first letter; absent for a mini program
 	UnionID  string          `json:"u,omitempty"`
 	Issued   int64           `json:"i"` // in Unix milliseconds, as the next
 	Expires  int64           `json:"e"`
@@ -65,7 +69,7 @@ type stored struct {
 
 func (s *Session) encode() ([]byte, error) {
 	return json.Marshal(stored{
-		ID: s.ID, AppID: s.AppID, OpenID: s.OpenID, UnionID: s.UnionID,
+		ID: s.ID, AppID: s.AppID, OpenID: s.OpenID, Kind: s.Kind.short(), UnionID: s.UnionID,
 		Issued: s.IssuedAt.UnixMilli(), Expires: s.ExpiresAt.UnixMilli(),
 		UserInfo: s.UserInfo, Phone: s.Phone, Failures: s.DataFailures,
 	})
@@ -80,8 +84,12 @@ func decode(value []byte) (*Session, error) {
 	if st.ID == "" || st.AppID == "" || st.OpenID == "" || st.Expires <= st.Issued {
 		return nil, ErrForged
 	}
+	kind, ok := kindOf(st.Kind)
+	if !ok {
+		return nil, ErrForged
+	}
 	return &Session{
-		ID: st.ID, AppID: st.AppID, OpenID: st.OpenID, UnionID: st.UnionID,
+		ID: st.ID, AppID: st.AppID, OpenID: st.OpenID, Kind: kind, UnionID: st.UnionID,
 		IssuedAt: time.UnixMilli(st.Issued), ExpiresAt: time.UnixMilli(st.Expires),
 		UserInfo: st.UserInfo, Phone: st.Phone, DataFailures: st.Failures,
 	}, nil
