@@ -9,20 +9,19 @@ import (
 	"time"
 )
 
-// beat asks the server for a sign of life, and when it comes (back) up who it is.
+// beat asks the server for a sign of life, and whether it is what it must be: a
+// server that was demoted says so in no other way to those who only read.
 func (n *node) beat() error {
 	sent := n.link.now()
-	if n.failure.Load() != nil {
+	if n.link.d.mode == ModeSingle || n.failure.Load() != nil {
 		if err := n.identify(); err != nil {
 			return err
 		}
 	}
-	if n.link.d.mode == ModeSingle {
-		if err := n.reads.Do(context.Background(), command(n.reads, "PING")).Error(); err != nil {
-			return connectError(n.addr, err)
+	if n.link.d.mode != ModeSingle {
+		if err := n.role(); err != nil {
+			return err
 		}
-	} else if err := n.role(); err != nil {
-		return err
 	}
 	n.prove(sent)
 	return nil

@@ -41,11 +41,18 @@ func New(o Options) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{link: newLink(d), tune: tune}
+	c.mayProbe()
 	if err := c.try(); isConfigError(err) {
 		c.link.close()
 		return nil, err
 	}
 	return c, nil
+}
+
+// mayProbe gives the link a key that it may write, one of its own.
+func (c *Client) mayProbe() {
+	key := c.tune.names.probe(rand.Text())
+	c.link.mine.Store(&key)
 }
 
 // Close ends the connections and all leases. Calls fail from then on.

@@ -55,7 +55,8 @@
 //   - A partition that leaves a gateway alone with an old primary. The gateway
 //     reads from it until it reaches a Sentinel again, or the primary notices; it
 //     cannot write there. Without a partition, a gateway follows a switch within
-//     half a second. A Cluster's primary stops after cluster-node-timeout.
+//     half a second. A Cluster's primary stops after cluster-node-timeout. Behind one
+//     address an old primary that goes on as one is left after two seconds.
 //
 // Set maxmemory, and maxmemory-policy noeviction: a full server then refuses
 // logins with 503 and keeps who is logged in and which codes are spent. A policy
@@ -86,6 +87,15 @@
 // connections for reads, and no retry of a write. Of it only the single-server
 // client is used: which server to ask, and when to stop trusting one, is decided
 // here, because a lease depends on it.
+//
+// # One address
+//
+// With one server the address may be a service, a virtual IP or a cloud's endpoint,
+// and lead to another server tomorrow. The server's role is looked at five times a
+// second on the very connection on which leases depend, and every two seconds a new
+// connection must lead to the same server: what it writes must be there. When it is
+// not, or the server was demoted, refuses us or is gone, all connections are made
+// anew; leases end until then.
 //
 // The package never reads from a replica, and retries no write whose answer was lost.
 package redisstore

@@ -20,6 +20,7 @@ var (
 	errSilent     = errors.New("does not answer")
 	errConnecting = errors.New("is not connected yet")
 	errRetired    = errors.New("redis: the connection is closed")
+	errLeft       = errors.New("the connection is lost, and no other is made in its place")
 
 	// errAborted says that a transaction met another writer: nothing was
 	// written, and it may be tried again.
@@ -44,6 +45,11 @@ type movedError struct{ error }
 
 func (e movedError) Unwrap() error { return e.error }
 
+// downError says why a server was not even asked.
+type downError struct{ error }
+
+func (e downError) Unwrap() error { return e.error }
+
 // lostError is a connection that failed before the answer came. The command may
 // or may not have been carried out.
 type lostError struct{ error }
@@ -66,7 +72,7 @@ func serverError(addr string, err error) error {
 	switch word {
 	case "OOM":
 		return fmt.Errorf("redis %s has reached its maxmemory: %w", addr, session.ErrFull)
-	case "MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "READONLY":
+	case "MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "READONLY", "MASTERDOWN", "LOADING":
 		return movedError{err}
 	}
 	if badConfig(word, text) {

@@ -56,7 +56,7 @@ const keepAlive = 15 * time.Second
 // take takes a slot, unless ctx ends or the server is not to be asked.
 func (n *node) take(ctx context.Context, slots chan struct{}) error {
 	if err := n.down(); err != nil {
-		return err
+		return downError{err}
 	}
 	select {
 	case slots <- struct{}{}:
@@ -65,7 +65,7 @@ func (n *node) take(ctx context.Context, slots chan struct{}) error {
 	}
 	if err := n.down(); err != nil { // it may have been closed meanwhile
 		<-slots
-		return err
+		return downError{err}
 	}
 	return nil
 }

@@ -105,7 +105,10 @@ func (p *proxy) serve() {
 			return
 		}
 		go func() {
-			server, err := net.Dial("tcp", p.target)
+			p.mu.Lock()
+			target := p.target
+			p.mu.Unlock()
+			server, err := net.Dial("tcp", target)
 			if err != nil {
 				client.Close()
 				return

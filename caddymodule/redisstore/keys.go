@@ -25,6 +25,7 @@ import (
 //	<prefix>a:{<group>}              hash, the apps with sessions: app to when its set goes
 //	<prefix>m:<key>                  a mark
 //	<prefix>v:<key>                  a shared value
+//	<prefix>p:<name>                 a gateway's probe, for seconds
 //
 // A session is valid when its locator, its record and its line in the index are
 // there and the record is of the user's present epoch. Ending it removes all
@@ -40,6 +41,7 @@ func (n names) index(user string) string { return n.prefix + "u" + tagOf(user) +
 func (n names) epoch(user string) string { return n.prefix + "e" + tagOf(user) + user }
 func (n names) mark(key string) string   { return n.prefix + "m:" + key }
 func (n names) value(key string) string  { return n.prefix + "v:" + key }
+func (n names) probe(key string) string  { return n.prefix + "p:" + key }
 
 func (n names) counter(group int, app string) string { return n.prefix + "n" + tag(group) + app }
 func (n names) apps(group int) string                { return n.prefix + "a" + tag(group) }

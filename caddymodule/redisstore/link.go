@@ -26,7 +26,9 @@ type link struct {
 	start  time.Time
 
 	top     atomic.Pointer[topology]
-	trouble atomic.Pointer[error] // why there is no topology yet
+	trouble atomic.Pointer[error]         // why there is no topology yet
+	looked  atomic.Pointer[chan struct{}] // closed when the next look is over
+	mine    atomic.Pointer[string]        // the key that probe may write
 
 	sides sides // connections to ask who serves what
 
@@ -48,13 +50,8 @@ func newLink(d *deployment) *link {
 		pokes: make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	l.sides.d = d
+	l.looked.Store(new(make(chan struct{})))
 	l.blame(errConnecting)
-	if d.mode == ModeSingle {
-		n := newNode(l, d.addrs[0])
-		l.top.Store(&topology{nodes: map[string]*node{n.addr: n}, one: n})
-		close(l.stopped)
-		return l
-	}
 	go l.run()
 	return l
 }
@@ -85,14 +82,18 @@ func (l *link) run() {
 			case <-ctx.Done():
 			}
 		}()
-		if l.d.mode == ModeSentinel {
+		switch l.d.mode {
+		case ModeSingle:
+			l.lookSingle(ctx)
+		case ModeSentinel:
 			l.lookSentinel(ctx)
-		} else {
+		default:
 			l.lookCluster(ctx)
 		}
 		cancel()
+		close(*l.looked.Swap(new(make(chan struct{}))))
 		interval := lookInterval
-		if l.top.Load() == nil {
+		if t := l.top.Load(); t == nil || t.one != nil && t.one.left() {
 			interval = lookPace
 		}
 		select {

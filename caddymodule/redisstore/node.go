@@ -3,9 +3,12 @@
 package redisstore
 
 import (
+	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -51,10 +54,17 @@ type node struct {
 	readSlots, writeSlots chan struct{}
 
 	retired  atomic.Bool           // never to be asked again
+	leaving  atomic.Int64          // since when another one is to be found in its place, as link.now; 0 for not
+	dialed   atomic.Bool           // the connection for reads was there once
 	failure  atomic.Pointer[error] // why calls must not even try; nil when up
 	proven   atomic.Int64          // when the last answered command was sent, as link.now
 	replicas atomic.Int32          // connected ones, with Sentinel and Cluster
 	followed atomic.Int64          // when there was one last, as link.now; 0 for never
+
+	probeAt struct { // see link.lookSingle, which alone looks at the time
+		at   time.Duration
+		busy sync.Mutex
+	}
 
 	pokes         chan struct{} // look now, something failed
 	stop, stopped chan struct{}
@@ -92,7 +102,7 @@ func (d *deployment) options(addr string) rueidis.ClientOption {
 
 // connect makes the clients. They dial by themselves whenever they have to: an
 // error means only that the server is not there yet.
-func (n *node) connect() {
+func (n *node) connect() (err error) {
 	o := n.link.d.options(n.addr)
 	// not waiting: the connection for writes is dialed by the first write
 	o.DialCtxFn = n.link.d.dial
@@ -103,8 +113,38 @@ func (n *node) connect() {
 	o.CacheSizeEachConn = 1              // we keep nothing there
 	o.OnInvalidations = n.invalidated
 	o.Dialer.KeepAlive = 2 * beatInterval
-	n.reads, _ = rueidis.NewClient(o)
+	if n.link.d.mode == ModeSingle {
+		o.DialCtxFn = n.dialOnce
+	}
+	if n.reads, err = rueidis.NewClient(o); err != nil {
+		return connectError(n.addr, err)
+	}
+	return nil
 }
+
+// dialOnce makes the connection for reads, and none in its place: behind one
+// address there may be another server by then, and see link.lookSingle.
+func (n *node) dialOnce(ctx context.Context, addr string, dialer *net.Dialer, config *tls.Config) (net.Conn, error) {
+	if n.dialed.Load() {
+		return nil, errLeft
+	}
+	c, err := n.link.d.dial(ctx, addr, dialer, config)
+	if err == nil {
+		n.dialed.Store(true)
+	}
+	return c, err
+}
+
+// leave says that the server, or our connections to it, must be given up for
+// those that the address leads to now.
+func (n *node) leave(why error) {
+	n.fail(why)
+	n.leaving.CompareAndSwap(0, int64(n.link.now())|1)
+	n.link.leases.endNode(n)
+	n.link.poke()
+}
+
+func (n *node) left() bool { return n.leaving.Load() != 0 }
 
 // invalidated is called in order with the answers. nil means everything: the
 // server was flushed, or the connection is gone and we shall not hear of changes.
@@ -131,18 +171,20 @@ func (n *node) poke() {
 // run proves the server, again and again, until the node is closed.
 func (n *node) run() {
 	defer close(n.stopped)
-	n.connect()
+	if err := n.connect(); err != nil && n.link.d.mode == ModeSingle {
+		n.leave(err) // it was the only attempt
+	}
 	tick := time.NewTicker(watchTick)
 	defer tick.Stop()
 	answer := make(chan error, 1)
 	waiting := false
 	var next, pace time.Duration
 	for {
-		if now := n.link.now(); !waiting && now >= next {
+		if now := n.link.now(); !waiting && now >= next && !n.left() {
 			waiting, next, pace = true, now+beatInterval, now+watchTick
 			go func() {
 				err := n.beat()
-				if isLost(err) { // that connection; another one may do
+				if isLost(err) && n.link.d.mode != ModeSingle { // that connection; another one may do
 					err = n.beat()
 				}
 				answer <- err
@@ -175,7 +217,13 @@ func (n *node) run() {
 // judge draws the consequences of a beat.
 func (n *node) judge(err error) {
 	if err == nil {
-		n.failure.Store(nil)
+		if !n.left() {
+			n.failure.Store(nil)
+		}
+		return
+	}
+	if n.link.d.mode == ModeSingle {
+		n.leave(err)
 		return
 	}
 	// whatever it was: until the next good beat nothing is known of what changed

@@ -38,10 +38,19 @@ func (l *link) lookSentinel(ctx context.Context) {
 	if old != nil && old.one.addr == addr {
 		return
 	}
+	l.moveTo(ctx, addr)
+}
+
+// moveTo makes a server the one to ask, once it has shown that it is a primary.
+func (l *link) moveTo(ctx context.Context, addr string) {
+	old := l.top.Load()
 	n := newNode(l, addr)
 	for end := l.now() + connectWait; n.down() != nil; {
-		if err := n.down(); isConfigError(err) || l.now() > end || ctx.Err() != nil {
+		if err := n.down(); isConfigError(err) || n.left() || l.now() > end || ctx.Err() != nil {
 			l.blame(err)
+			if old != nil && old.one.left() {
+				old.one.fail(err) // the newer reason
+			}
 			l.retire(n)
 			return
 		}
@@ -183,6 +192,18 @@ func (s *sides) ask(addr string, question []string) (rueidis.RedisMessage, error
 		}
 		return m, connectError(addr, err)
 	}
+}
+
+// once sends a command on a connection that is made for it.
+func (s *sides) once(ctx context.Context, addr string, cmd []string) (rueidis.RedisMessage, error) {
+	o := s.d.options(addr)
+	o.DialCtxFn = s.d.dial
+	c, err := rueidis.NewClient(o)
+	defer c.Close()
+	if err != nil {
+		return rueidis.RedisMessage{}, connectError(addr, err)
+	}
+	return c.Do(ctx, command(c, cmd...)).ToMessage()
 }
 
 // refusesAccount tells a Sentinel without users from one that is down.

@@ -111,6 +111,7 @@ func (s *Store) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("taking the link to redis: %w", err)
 	}
 	s.key, s.Client = key, &Client{link: v.(*link), tune: tune}
+	s.Client.mayProbe()
 	switch err := s.try(); {
 	case isConfigError(err):
 		return err // Cleanup gives the link back

@@ -50,19 +50,30 @@ func (c *Client) transact(ctx context.Context, key string, harmless bool, f func
 func (c *Client) retry(ctx context.Context, key string, ask func(*node) error) error {
 	lost, moved := 0, 0
 	for attempt := 1; ; attempt++ {
+		looked := *c.link.looked.Load()
 		n, err := c.link.pick(key)
-		if err == nil {
-			err = ask(n)
+		if err != nil {
+			return err
+		}
+		err = ask(n)
+		if isMoved(err) && c.link.d.mode == ModeSingle {
+			n.leave(err)
 		}
 		var pause time.Duration
 		switch {
 		case err == nil:
 			return nil
+		case n.replaced(err) && attempt < maxMoved:
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-looked:
+			}
 		case errors.Is(err, errAborted):
 			pause = time.Duration(rand.Int64N(int64(min(attempt, 20)) * int64(time.Millisecond) / 4))
 		case isMoved(err):
 			c.link.poke()
-			if moved++; moved >= maxMoved || c.link.d.mode == ModeSingle {
+			if moved++; moved >= maxMoved {
 				return err
 			}
 			pause = 2 * watchTick / maxMoved * time.Duration(moved)
@@ -80,6 +91,17 @@ func (c *Client) retry(ctx context.Context, key string, ask func(*node) error) e
 		case <-time.After(pause):
 		}
 	}
+}
+
+// leavePatience is how long calls wait for what takes the place of a server that
+// was just left: a new connection takes milliseconds where somebody answers.
+const leavePatience = 300 * time.Millisecond
+
+// replaced reports whether a call that failed so, with nothing done, should wait
+// for another server or other connections.
+func (n *node) replaced(err error) bool {
+	return n.left() && n.link.now()-time.Duration(n.leaving.Load()) < leavePatience &&
+		(isMoved(err) || isLost(err) || errors.As(err, new(downError)))
 }
 
 func isLost(err error) bool {
