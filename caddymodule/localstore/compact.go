@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 
 	"go.etcd.io/bbolt"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/localstore/internal/boltcheck"
 )
 
 // A file never shrinks while it is open; bbolt uses free pages again. When it is
@@ -15,7 +17,7 @@ import (
 // it holds goes into a new file, which then takes its name.
 const compactPages = 16 << 10
 
-func (s state) compactable() bool { return s.pages >= compactPages && s.free >= s.pages/4*3 }
+func compactable(s boltcheck.State) bool { return s.Pages >= compactPages && s.Free >= s.Pages/4*3 }
 
 // compact returns the new file, open, in place of the old one, which it closes.
 // At every moment one of them has the name, whole and locked: a crash leaves the

@@ -4,8 +4,10 @@ package localstore
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	randv2 "math/rand/v2"
 	"os"
 	"path/filepath"
@@ -16,6 +18,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/localstore/internal/boltcheck"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
@@ -109,14 +112,37 @@ func TestForeignFileIsRefusedAndKept(t *testing.T) {
 	}
 }
 
+// A gateway with a newer bbolt has written the file, and was rolled back: the file is
+// good, and the operator is not told to move it away.
+func TestFileOfANewerBbolt(t *testing.T) {
+	ours, _ := filled(t, 100)
+	for page := range 2 {
+		p := ours[page*os.Getpagesize()+16:]
+		binary.NativeEndian.PutUint32(p[4:], boltcheck.Format+1)
+		sum := fnv.New64a()
+		sum.Write(p[:56])
+		binary.NativeEndian.PutUint64(p[56:], sum.Sum64())
+	}
+	file := filepath.Join(t.TempDir(), "sessions.db")
+	if err := os.WriteFile(file, ours, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Open(file, Limits{})
+	if !errors.Is(err, boltcheck.ErrNewer) || strings.Contains(err.Error(), "move it") || !strings.Contains(err.Error(), "version of the gateway") {
+		t.Errorf("Open = %v, want ErrNewer, what to do, and not to move it away", err)
+	}
+	if now, err := os.ReadFile(file); err != nil || !bytes.Equal(now, ours) {
+		t.Errorf("the file was changed, %v", err)
+	}
+}
+
 // tail is where the pages in use end; bbolt's files are longer than that.
 func tail(content []byte) int {
-	c := &checker{f: bytes.NewReader(content), pageSize: os.Getpagesize()}
-	m, err := c.meta()
+	st, err := boltcheck.Check(bytes.NewReader(content), int64(len(content)), os.Getpagesize(), ourBucket)
 	if err != nil {
 		panic(err)
 	}
-	return int(m.pages) * c.pageSize
+	return int(st.Pages) * os.Getpagesize()
 }
 
 func TestNewAndEmptyFiles(t *testing.T) {

@@ -3,6 +3,7 @@
 package localstore
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -43,13 +44,19 @@ var buckets = map[kind][]byte{
 	kindEntry: []byte("entries"), kindMeta: []byte("meta"), kindProbe: []byte("probe"),
 }
 
+func ourBucket(name []byte) bool {
+	for _, ours := range buckets {
+		if bytes.Equal(ours, name) {
+			return true
+		}
+	}
+	return false
+}
+
 var (
 	metaFormat = []byte("format")
 	metaID     = []byte("id") // of the file, random: tells copies and restored files in support cases
 )
-
-// errDamaged means that the file is not what we wrote. It is never an absence.
-var errDamaged = errors.New("the session file is damaged")
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 

@@ -12,10 +12,12 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/localstore/internal/boltcheck"
 )
 
 // free tells how many pages a closed file has, and how many of them are free.
-func free(t *testing.T, file string) state {
+func free(t *testing.T, file string) boltcheck.State {
 	t.Helper()
 	st, err := inspect(file)
 	if err != nil {
@@ -61,8 +63,8 @@ func TestExpiredLeavesTheFile(t *testing.T) {
 			t.Errorf("%d sessions are cached, want 1", held)
 		}
 		d.Close()
-		if st := free(t, file); st.free < st.pages*9/10 {
-			t.Errorf("%d of %d pages are free, want nine tenths", st.free, st.pages)
+		if st := free(t, file); st.Free < st.Pages*9/10 {
+			t.Errorf("%d of %d pages are free, want nine tenths", st.Free, st.Pages)
 		}
 	})
 }
@@ -161,13 +163,13 @@ func TestCompactionKeepsAllAndTheLock(t *testing.T) {
 	sound(t, d)
 	mustCreate(t, d, "new", "u")
 
-	for st, want := range map[state]bool{
-		{pages: compactPages - 1, free: compactPages - 1}: false,
-		{pages: compactPages, free: compactPages/4*3 - 1}: false,
-		{pages: compactPages, free: compactPages / 4 * 3}: true,
-		{pages: 100 * compactPages, free: compactPages}:   false,
+	for st, want := range map[boltcheck.State]bool{
+		{Pages: compactPages - 1, Free: compactPages - 1}: false,
+		{Pages: compactPages, Free: compactPages/4*3 - 1}: false,
+		{Pages: compactPages, Free: compactPages / 4 * 3}: true,
+		{Pages: 100 * compactPages, Free: compactPages}:   false,
 	} {
-		if got := st.compactable(); got != want {
+		if got := compactable(st); got != want {
 			t.Errorf("%+v is compactable: %v, want %v", st, got, want)
 		}
 	}
