@@ -27,7 +27,7 @@ func compact(old *bbolt.DB, file string) (*bbolt.DB, error) {
 	if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	db, err := openBolt(name, false)
+	db, err := openNew(name)
 	if err != nil {
 		return nil, err
 	}
@@ -47,3 +47,9 @@ func compact(old *bbolt.DB, file string) (*bbolt.DB, error) {
 	old.Close() // frees the room; nobody finds the old one any more
 	return db, nil
 }
+
+// openNew makes a file that is not there. In a directory to which others may write,
+// somebody can put a link in its place at any moment: with O_EXCL that is an error
+// (open(2): then a symbolic link is not followed, wherever it leads), and decides
+// neither where the sessions go nor what is overwritten.
+func openNew(name string) (*bbolt.DB, error) { return openBolt(name, os.O_RDWR|os.O_EXCL) }

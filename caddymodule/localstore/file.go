@@ -132,7 +132,7 @@ func openChecked(file string) (*bbolt.DB, error) {
 			return nil, err
 		}
 	}
-	db, err := openBolt(file, false)
+	db, err := openBolt(file, os.O_RDWR)
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +152,7 @@ func openChecked(file string) (*bbolt.DB, error) {
 // inspect checks a file that is not empty, without writing to it, under a lock
 // that keeps writers away.
 func inspect(file string) (st boltcheck.State, err error) {
-	db, err := openBolt(file, true)
+	db, err := openBolt(file, os.O_RDONLY)
 	if err != nil {
 		return st, err
 	}
@@ -197,15 +197,17 @@ func inspect(file string) (st boltcheck.State, err error) {
 }
 
 // openBolt opens a file with bbolt and makes sure that it still has its name
-// once it is locked.
-func openBolt(file string, readOnly bool) (db *bbolt.DB, err error) {
+// once it is locked. flag is os.O_RDONLY, os.O_RDWR, or os.O_RDWR|os.O_EXCL for a
+// file that is new.
+func openBolt(file string, flag int) (db *bbolt.DB, err error) {
+	readOnly := flag == os.O_RDONLY
 	var f *os.File
 	err = guard(func() error {
 		db, err = bbolt.Open(file, 0o600, &bbolt.Options{
 			ReadOnly: readOnly, Timeout: lockWait, NoStatistics: true,
 			FreelistType: bbolt.FreelistArrayType, // its cost per commit does not depend on how scattered free pages are
-			OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
-				f, err = os.OpenFile(name, flag, mode)
+			OpenFile: func(name string, bolts int, mode os.FileMode) (*os.File, error) {
+				f, err = os.OpenFile(name, bolts|flag, mode)
 				return f, err
 			},
 		})

@@ -118,6 +118,38 @@ func TestFileDoesNotGrowWithoutBound(t *testing.T) {
 	})
 }
 
+// Between the look for an earlier try and the new file, somebody who may write to
+// the directory puts a link there: to a file of the gateway's, that sessions shall
+// overwrite, or to a place where they shall be read.
+func TestCompactionFollowsNoLink(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "sessions.db.compact")
+	for _, target := range []string{"empty", "nowhere"} {
+		target = filepath.Join(dir, target)
+		if filepath.Base(target) == "empty" {
+			if err := os.WriteFile(target, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.Symlink(target, name); err != nil {
+			t.Skip(err) // Windows, without the right to
+		}
+		db, err := openNew(name)
+		if !errors.Is(err, os.ErrExist) {
+			t.Errorf("openNew where a link leads to %s = %v, want os.ErrExist", filepath.Base(target), err)
+		}
+		if err == nil {
+			db.Close()
+		}
+		if info, err := os.Stat(target); err == nil && info.Size() > 0 || err != nil && filepath.Base(target) == "empty" {
+			t.Errorf("%s was written to, or is gone: %v", filepath.Base(target), err)
+		}
+		if err := os.Remove(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestCompactionKeepsAllAndTheLock(t *testing.T) {
 	file, keys := prepared(t, 5000, time.Now().Add(time.Hour))
 	d := opened(t, file)
@@ -132,7 +164,7 @@ func TestCompactionKeepsAllAndTheLock(t *testing.T) {
 	if err := os.WriteFile(file+".compact", []byte("a piece of an earlier try"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	old, err := openBolt(file, false)
+	old, err := openBolt(file, os.O_RDWR)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +213,7 @@ func TestFailedCompactionIsNoFailure(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(file+".compact", "in the way"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	old, err := openBolt(file, false)
+	old, err := openBolt(file, os.O_RDWR)
 	if err != nil {
 		t.Fatal(err)
 	}
