@@ -262,7 +262,7 @@ func prepare(db *bbolt.DB) error {
 			}
 			id := make([]byte, 16)
 			rand.Read(id)
-			t := txn{view: view{tx}}
+			t := txn{view: view{tx: tx}}
 			t.put(kindMeta, metaFormat, []byte(format))
 			t.put(kindMeta, metaID, id)
 			return t.err

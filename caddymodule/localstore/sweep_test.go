@@ -28,7 +28,7 @@ func free(t *testing.T, file string) boltcheck.State {
 
 func TestExpiredLeavesTheFile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := fresh(t, Limits{})
+		d := fresh(t, Options{})
 		d.bolt.NoSync = true
 		file, until := d.bolt.Path(), time.Now().Add(time.Minute)
 		for i := range 1000 {
@@ -72,7 +72,7 @@ func TestExpiredLeavesTheFile(t *testing.T) {
 // The disk hangs: a sweep that gives up is still to be done, so there is no other
 // behind it, and it shares nothing with the sweeper.
 func TestSweepOnASlowDisk(t *testing.T) {
-	d := fresh(t, Limits{})
+	d := fresh(t, Options{})
 	r := testRecord("a", "u")
 	r.ExpiresAt = time.Now().Add(100 * time.Millisecond)
 	if err := d.Create(ctx, r, 0); err != nil {
@@ -95,7 +95,7 @@ func TestSweepOnASlowDisk(t *testing.T) {
 // Users come and go for ever: the file must not.
 func TestFileDoesNotGrowWithoutBound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := fresh(t, Limits{})
+		d := fresh(t, Options{})
 		d.bolt.NoSync = true
 		var sizes []int64
 		for round := range 8 {
@@ -172,7 +172,7 @@ func TestCompactionKeepsAllAndTheLock(t *testing.T) {
 	if err != nil {
 		t.Fatalf("compact = %v, want nil", err)
 	}
-	if _, err := Open(file, Limits{}); !errors.Is(err, errLocked) {
+	if _, err := Open(file, Options{}); !errors.Is(err, errLocked) {
 		t.Errorf("Open after the new file took the name = %v, want errLocked", err)
 	}
 	if small.NoSync {
