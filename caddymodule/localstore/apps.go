@@ -5,9 +5,7 @@ package localstore
 import "context"
 
 // Count implements session.Counter. It reads nothing from the file: the index
-// counts. What has expired counts until it is swept, some seconds later; nobody
-// can tell any more of whose app a record was that the disk has damaged while
-// the file was open, so that one may count until the next start.
+// counts. What has expired counts until it is swept, some seconds later.
 func (d *DB) Count(ctx context.Context) (map[string]int, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

@@ -21,7 +21,7 @@ func wantCounts(t *testing.T, d *DB, when string, want map[string]int) {
 
 func TestCountByApp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := fresh(t, Limits{})
+		d := fresh(t, Options{})
 		file := d.file
 		wantCounts(t, d, "at first", map[string]int{})
 		for i := range 5 {

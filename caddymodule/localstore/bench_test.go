@@ -53,7 +53,7 @@ func login(tb testing.TB, s session.Store, r session.Record) {
 func prepared(tb testing.TB, n int, until time.Time) (file string, keys []string) {
 	tb.Helper()
 	file = filepath.Join(tb.TempDir(), "sessions.db")
-	d, err := Open(file, Limits{Sessions: 2 * million})
+	d, err := Open(file, Options{Sessions: 2 * million})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func prepared(tb testing.TB, n int, until time.Time) (file string, keys []string
 	for len(keys) < n {
 		err := d.bolt.Update(func(tx *bbolt.Tx) error {
 			tr := d.newTxn()
-			tr.view = view{tx}
+			tr.view = view{tx: tx}
 			for range min(20_000, n-len(keys)) {
 				r := randomRecord(until)
 				at := due{at: stamp(until)}
@@ -85,7 +85,7 @@ func prepared(tb testing.TB, n int, until time.Time) (file string, keys []string
 
 func opened(tb testing.TB, file string) *DB {
 	tb.Helper()
-	d, err := Open(file, Limits{Sessions: 2 * million})
+	d, err := Open(file, Options{Sessions: 2 * million})
 	if err != nil {
 		tb.Fatalf("Open = %v, want nil", err)
 	}
@@ -179,7 +179,7 @@ func BenchmarkOpen(b *testing.B) {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		d, err := Open(file, Limits{})
+		d, err := Open(file, Options{})
 		if err != nil {
 			b.Fatal(err)
 		}

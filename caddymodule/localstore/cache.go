@@ -137,6 +137,23 @@ func (c *cache) change(key string, e *entry) {
 	}
 }
 
+// forget drops what is held under an id. Under which key, nobody knows any more: so
+// everything is looked at.
+func (c *cache) forget(i id) {
+	for n := range c.shards {
+		s := &c.shards[n]
+		s.mu.Lock()
+		s.turn++
+		for _, e := range s.ring {
+			if idOf(e.key) == i {
+				s.remove(e)
+				break
+			}
+		}
+		s.mu.Unlock()
+	}
+}
+
 // clear forgets everything.
 func (c *cache) clear() {
 	for i := range c.shards {
@@ -166,7 +183,7 @@ func (s *cacheShard) add(e *entry) {
 	s.held.Set(e.key, e, gocache.NoExpiration)
 }
 
-// remove forgets an entry that is held, and says so to who has its lease.
+// remove forgets an entry that is held, and ends its lease.
 func (s *cacheShard) remove(e *entry) {
 	s.held.Delete(e.key)
 	last := len(s.ring) - 1

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 
 	"go.etcd.io/bbolt"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/localstore/internal/boltcheck"
 )
 
 // A file never shrinks while it is open; bbolt uses free pages again. When it is
@@ -15,7 +17,7 @@ import (
 // it holds goes into a new file, which then takes its name.
 const compactPages = 16 << 10
 
-func (s state) compactable() bool { return s.pages >= compactPages && s.free >= s.pages/4*3 }
+func compactable(s boltcheck.State) bool { return s.Pages >= compactPages && s.Free >= s.Pages/4*3 }
 
 // compact returns the new file, open, in place of the old one, which it closes.
 // At every moment one of them has the name, whole and locked: a crash leaves the
@@ -25,7 +27,7 @@ func compact(old *bbolt.DB, file string) (*bbolt.DB, error) {
 	if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	db, err := openBolt(name, false)
+	db, err := openNew(name)
 	if err != nil {
 		return nil, err
 	}
@@ -45,3 +47,9 @@ func compact(old *bbolt.DB, file string) (*bbolt.DB, error) {
 	old.Close() // frees the room; nobody finds the old one any more
 	return db, nil
 }
+
+// openNew makes a file that is not there. In a directory to which others may write,
+// somebody can put a link in its place at any moment: with O_EXCL that is an error
+// (open(2): then a symbolic link is not followed, wherever it leads), and decides
+// neither where the sessions go nor what is overwritten.
+func openNew(name string) (*bbolt.DB, error) { return openBolt(name, os.O_RDWR|os.O_EXCL) }

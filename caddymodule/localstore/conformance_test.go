@@ -13,7 +13,7 @@ import (
 
 func TestConformance(t *testing.T) {
 	open := func(t *testing.T) *localstore.DB {
-		db, err := localstore.Open(filepath.Join(t.TempDir(), "sessions.db"), localstore.Limits{})
+		db, err := localstore.Open(filepath.Join(t.TempDir(), "sessions.db"), localstore.Options{})
 		if err != nil {
 			t.Fatalf("Open = %v, want nil", err)
 		}

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 	if role == "" {
 		os.Exit(m.Run())
 	}
-	d, err := Open(file, Limits{})
+	d, err := Open(file, Options{})
 	if err != nil {
 		fmt.Println("error", err)
 		os.Exit(1)
@@ -199,7 +199,7 @@ func TestSecondProcessIsRefused(t *testing.T) {
 	cmd, _ := child(t, "logins", file)
 	for range 3 {
 		start := time.Now()
-		_, err := Open(file, Limits{})
+		_, err := Open(file, Options{})
 		if !errors.Is(err, errLocked) || !strings.Contains(err.Error(), file) || !strings.Contains(err.Error(), "store redis") {
 			t.Errorf("Open = %v, want an error that names the file and the way out", err)
 		}

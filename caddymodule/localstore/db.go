@@ -33,6 +33,7 @@ type DB struct {
 
 	index index
 	*tuning
+	lost atomic.Int64 // damaged records that were taken out, and that nobody was told of yet
 
 	wall    int64     // at the start, in nanoseconds
 	started time.Time // the same, of which the monotonic reading counts
@@ -44,9 +45,9 @@ type DB struct {
 
 // Open opens a session file, and makes it if there is none. One process at a
 // time may have a file open. Close it to release it.
-func Open(file string, l Limits) (*DB, error) {
+func Open(file string, o Options) (*DB, error) {
 	t := newTuning()
-	t.tune(new(l.bounds()))
+	t.tune(o.tune())
 	return open(file, t)
 }
 
@@ -63,7 +64,11 @@ func open(file string, t *tuning) (*DB, error) {
 		stop: make(chan struct{}), stopped: make(chan struct{}), swept: make(chan struct{}),
 	}
 	d.wall = d.started.UnixNano()
-	if err := d.loadIndex(); err != nil {
+	stale, err := d.loadIndex()
+	if err == nil {
+		err = d.mend(stale)
+	}
+	if err != nil {
 		return nil, errors.Join(explain(file, err), b.Close())
 	}
 	go d.writeAll()
@@ -84,7 +89,7 @@ func (d *DB) Close() (err error) {
 	return err
 }
 
-// now is the time that expiries are held against: the later one of the wall
+// now is the time that expiries are compared with: the later one of the wall
 // clock and of the wall clock at the start plus what has passed since. A clock
 // that is set back must not revive a session, and one that is set forward must
 // be believed, as the tokens' "exp" is checked against it too.

@@ -16,12 +16,14 @@
 // What goes wrong ends in an error that says what to do, or costs a login:
 //
 //   - A file that another process has open, that is not ours or of another
-//     version, cut short, or damaged is refused when it is opened and left as it
-//     is. To start anew, move it away: everybody logs in again.
+//     version, cut short, or whose pages cannot be read is refused when it is
+//     opened and left as it is. To start anew, move it away: everybody logs in again.
 //   - An empty file is a new one.
-//   - A record that the disk damages while the file is open is an error whenever
-//     it is asked for (503), not an absence; the others are served. Its user can
-//     be logged in or out everywhere again when it has expired.
+//   - A record that the disk has damaged, found when the file is opened or later, is
+//     absent: it is taken out for good, Options.Damaged hears of it once, and its
+//     user can log in again at once. The mark of a redeemed code holds even so, unless
+//     it was damaged when the file was opened. A page that the disk cannot read while
+//     the file is open is an error for what is on it (503), no absence.
 //   - A write whose caller gave up while it waited happens as a whole or not at all.
 //   - On a full disk writes fail, reads go on, and it heals when there is room.
 //     Check says so before the last room is gone.
@@ -32,10 +34,10 @@
 // Reading order: store.go (the module and what survives a reload), shared.go (a
 // file is opened when it is first used), db.go (an open database), writer.go
 // (group commit), layout.go (what is in the file), index.go (where it is), txn.go
-// (a change of both), sessions.go, users.go and values.go (the calls), read.go and
-// cache.go (reading with the file and without), apps.go and health.go (for
-// operators), sweep.go, then file.go, check.go, tree.go, load.go and compact.go
-// (opening).
+// (a change of both), damage.go (records that are taken out), sessions.go, users.go
+// and values.go (the calls), read.go and cache.go (reading with the file and
+// without), apps.go and health.go (for operators), sweep.go, then file.go, load.go
+// and compact.go (opening), and internal/boltcheck (what bbolt takes for granted).
 //
 // It shares nothing with other processes or nodes: that is store redis.
 package localstore

@@ -13,6 +13,8 @@ import (
 
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/localstore/internal/boltcheck"
 )
 
 // lockWait is how long another user of the file may take to let go of it: the
@@ -21,7 +23,8 @@ const lockWait = time.Second
 
 var (
 	errLocked  = errors.New("another process has it open")
-	errForeign = errors.New("it is not a session file")
+	errForeign = boltcheck.ErrForeign
+	errDamaged = boltcheck.ErrDamaged
 	errMovedOn = errors.New("it was replaced while it was opened")
 )
 
@@ -32,6 +35,8 @@ func explain(file string, err error) error {
 		return nil
 	case errors.Is(err, errLocked):
 		return fmt.Errorf("session file %s: %w: one process a file; stop the other one, name another file, or share sessions with store redis", file, err)
+	case errors.Is(err, boltcheck.ErrNewer):
+		return fmt.Errorf("session file %s: %w; it is left as it is: start the version of the gateway that wrote it, or a newer one", file, err)
 	case errors.Is(err, errForeign):
 		return fmt.Errorf("session file %s: %w; it is left as it is: name another file, or move it away", file, err)
 	case errors.Is(err, errDamaged):
@@ -115,7 +120,7 @@ func makeDir(dir string) error {
 }
 
 func openChecked(file string) (*bbolt.DB, error) {
-	var st state
+	var st boltcheck.State
 	switch info, err := os.Stat(file); {
 	case errors.Is(err, os.ErrNotExist):
 	case err != nil:
@@ -127,11 +132,11 @@ func openChecked(file string) (*bbolt.DB, error) {
 			return nil, err
 		}
 	}
-	db, err := openBolt(file, false)
+	db, err := openBolt(file, os.O_RDWR)
 	if err != nil {
 		return nil, err
 	}
-	if st.compactable() {
+	if compactable(st) {
 		// without success the file stays as it was, large and good
 		if small, err := compact(db, file); err == nil {
 			db = small
@@ -146,8 +151,8 @@ func openChecked(file string) (*bbolt.DB, error) {
 
 // inspect checks a file that is not empty, without writing to it, under a lock
 // that keeps writers away.
-func inspect(file string) (st state, err error) {
-	db, err := openBolt(file, true)
+func inspect(file string) (st boltcheck.State, err error) {
+	db, err := openBolt(file, os.O_RDONLY)
 	if err != nil {
 		return st, err
 	}
@@ -158,13 +163,16 @@ func inspect(file string) (st state, err error) {
 	}
 	defer f.Close()
 	// the structure first: bbolt would follow pages that form a ring for ever
-	st, err = checkFile(f, db.Info().PageSize)
+	info, err := f.Stat()
 	if err != nil {
+		return st, err
+	}
+	if st, err = boltcheck.Check(f, info.Size(), db.Info().PageSize, ourBucket); err != nil {
 		return st, err
 	}
 	return st, guard(func() error {
 		return db.View(func(tx *bbolt.Tx) error {
-			if st.buckets == 0 {
+			if st.Buckets == 0 {
 				return nil // made, and never used
 			}
 			meta := tx.Bucket(buckets[kindMeta])
@@ -189,15 +197,17 @@ func inspect(file string) (st state, err error) {
 }
 
 // openBolt opens a file with bbolt and makes sure that it still has its name
-// once it is locked.
-func openBolt(file string, readOnly bool) (db *bbolt.DB, err error) {
+// once it is locked. flag is os.O_RDONLY, os.O_RDWR, or os.O_RDWR|os.O_EXCL for a
+// file that is new.
+func openBolt(file string, flag int) (db *bbolt.DB, err error) {
+	readOnly := flag == os.O_RDONLY
 	var f *os.File
 	err = guard(func() error {
 		db, err = bbolt.Open(file, 0o600, &bbolt.Options{
 			ReadOnly: readOnly, Timeout: lockWait, NoStatistics: true,
 			FreelistType: bbolt.FreelistArrayType, // its cost per commit does not depend on how scattered free pages are
-			OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
-				f, err = os.OpenFile(name, flag, mode)
+			OpenFile: func(name string, bolts int, mode os.FileMode) (*os.File, error) {
+				f, err = os.OpenFile(name, bolts|flag, mode)
 				return f, err
 			},
 		})
@@ -206,7 +216,9 @@ func openBolt(file string, readOnly bool) (db *bbolt.DB, err error) {
 	switch {
 	case errors.Is(err, bolterrors.ErrTimeout):
 		return nil, errLocked
-	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrVersionMismatch):
+	case errors.Is(err, bolterrors.ErrVersionMismatch):
+		return nil, boltcheck.ErrNewer // than the bbolt of this build
+	case errors.Is(err, bolterrors.ErrInvalid):
 		return nil, errForeign
 	case errors.Is(err, bolterrors.ErrChecksum), err != nil && strings.Contains(err.Error(), "too small"):
 		return nil, errDamaged
@@ -250,7 +262,7 @@ func prepare(db *bbolt.DB) error {
 			}
 			id := make([]byte, 16)
 			rand.Read(id)
-			t := txn{view: view{tx}}
+			t := txn{view: view{tx: tx}}
 			t.put(kindMeta, metaFormat, []byte(format))
 			t.put(kindMeta, metaID, id)
 			return t.err

@@ -4,8 +4,10 @@ package localstore
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	randv2 "math/rand/v2"
 	"os"
 	"path/filepath"
@@ -16,6 +18,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/localstore/internal/boltcheck"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
@@ -93,7 +96,7 @@ func TestForeignFileIsRefusedAndKept(t *testing.T) {
 		if err := os.WriteFile(file, tt.content, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		d, err := Open(file, Limits{})
+		d, err := Open(file, Options{})
 		if err == nil {
 			d.Close()
 		}
@@ -104,19 +107,42 @@ func TestForeignFileIsRefusedAndKept(t *testing.T) {
 			t.Errorf("%s: the file was changed, %v", tt.name, err)
 		}
 	}
-	if _, err := Open(dir, Limits{}); !errors.Is(err, errForeign) {
+	if _, err := Open(dir, Options{}); !errors.Is(err, errForeign) {
 		t.Errorf("Open of a directory = %v, want errForeign", err)
+	}
+}
+
+// A gateway with a newer bbolt has written the file, and was rolled back: the file is
+// good, and the operator is not told to move it away.
+func TestFileOfANewerBbolt(t *testing.T) {
+	ours, _ := filled(t, 100)
+	for page := range 2 {
+		p := ours[page*os.Getpagesize()+16:]
+		binary.NativeEndian.PutUint32(p[4:], boltcheck.Format+1)
+		sum := fnv.New64a()
+		sum.Write(p[:56])
+		binary.NativeEndian.PutUint64(p[56:], sum.Sum64())
+	}
+	file := filepath.Join(t.TempDir(), "sessions.db")
+	if err := os.WriteFile(file, ours, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Open(file, Options{})
+	if !errors.Is(err, boltcheck.ErrNewer) || strings.Contains(err.Error(), "move it") || !strings.Contains(err.Error(), "version of the gateway") {
+		t.Errorf("Open = %v, want ErrNewer, what to do, and not to move it away", err)
+	}
+	if now, err := os.ReadFile(file); err != nil || !bytes.Equal(now, ours) {
+		t.Errorf("the file was changed, %v", err)
 	}
 }
 
 // tail is where the pages in use end; bbolt's files are longer than that.
 func tail(content []byte) int {
-	c := &checker{f: bytes.NewReader(content), pageSize: os.Getpagesize()}
-	m, err := c.meta()
+	st, err := boltcheck.Check(bytes.NewReader(content), int64(len(content)), os.Getpagesize(), ourBucket)
 	if err != nil {
 		panic(err)
 	}
-	return int(m.pages) * c.pageSize
+	return int(st.Pages) * os.Getpagesize()
 }
 
 func TestNewAndEmptyFiles(t *testing.T) {
@@ -126,7 +152,7 @@ func TestNewAndEmptyFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		d, err := Open(name, Limits{})
+		d, err := Open(name, Options{})
 		if err != nil {
 			t.Fatalf("Open = %v, want nil", err)
 		}
@@ -163,7 +189,7 @@ func TestNamesOfNewDirectoriesAreSynced(t *testing.T) {
 		{filepath.Dir(file)},
 	} {
 		synced = nil
-		d, err := Open(file, Limits{})
+		d, err := Open(file, Options{})
 		if err != nil {
 			t.Fatalf("Open = %v, want nil", err)
 		}
@@ -177,7 +203,7 @@ func TestNamesOfNewDirectoriesAreSynced(t *testing.T) {
 // A relative name stays what it was when the process changes its directory.
 func TestRelativeName(t *testing.T) {
 	t.Chdir(t.TempDir())
-	d, err := Open("sessions.db", Limits{})
+	d, err := Open("sessions.db", Options{})
 	if err != nil {
 		t.Fatalf("Open = %v, want nil", err)
 	}
@@ -189,8 +215,8 @@ func TestRelativeName(t *testing.T) {
 	mustCreate(t, d, "a", "u")
 }
 
-// A disk turns a bit, anywhere. Whatever the store then does, it must not panic,
-// log somebody in as another, or take a session that is there for one that ended.
+// A disk turns a bit, anywhere. Whatever the store then does, it must not panic, log
+// somebody in as another, or end more than the one session that has the bit.
 func TestFlippedBits(t *testing.T) {
 	content, recs := filled(t, 400)
 	file := filepath.Join(t.TempDir(), "sessions.db")
@@ -210,7 +236,7 @@ func TestFlippedBits(t *testing.T) {
 		if err := os.WriteFile(file, spoilt, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		d, err := Open(file, Limits{})
+		d, err := Open(file, Options{})
 		if err != nil {
 			refused++
 			if !errors.Is(err, errDamaged) && !errors.Is(err, errForeign) {
@@ -227,11 +253,21 @@ func TestFlippedBits(t *testing.T) {
 
 // probe asks for everything, then writes here and there.
 func probe(t *testing.T, d *DB, recs map[string]session.Record, where string) (errs int) {
+	absent := 0
 	for key, want := range recs {
 		got, _, err := d.Get(ctx, key)
+		list, listErr := d.List(ctx, want.User)
 		switch {
 		case errors.Is(err, session.ErrNotFound):
-			t.Errorf("%s: a session that is there is ErrNotFound", where)
+			absent++
+			if listErr != nil || len(list) != 0 {
+				t.Errorf("%s: List = %v, %v, want nothing, as Get said", where, list, listErr)
+			}
+			next := want
+			next.Key = randomKey()
+			if err := d.Create(ctx, next, 1); err != nil {
+				t.Errorf("%s: the user whose session is gone cannot log in: %v", where, err)
+			}
 		case err != nil:
 			errs++
 			if !errors.Is(err, errDamaged) {
@@ -239,10 +275,12 @@ func probe(t *testing.T, d *DB, recs map[string]session.Record, where string) (e
 			}
 		case got.Key != key || got.User != want.User || !bytes.Equal(got.Value, want.Value) || !got.ExpiresAt.Equal(want.ExpiresAt):
 			t.Errorf("%s: Get(%s) = %v, want %v", where, key, got, want)
-		}
-		if list, err := d.List(ctx, want.User); err == nil && (len(list) != 1 || list[0].Key != key) {
+		case listErr == nil && (len(list) != 1 || list[0].Key != key):
 			t.Errorf("%s: List = %v, want %s", where, list, key)
 		}
+	}
+	if absent > 1 {
+		t.Errorf("%s: %d sessions are gone, want at most one", where, absent)
 	}
 	n := 0
 	for key, want := range recs {

@@ -127,7 +127,7 @@ func TestFullDisk(t *testing.T) {
 // A commit fails: all that shared it get an error, and what is read afterwards,
 // cached or not, is what the file has.
 func TestFailedCommitLeavesCacheAndFileAlike(t *testing.T) {
-	d := fresh(t, Limits{})
+	d := fresh(t, Options{})
 	for i := range 20 {
 		mustCreate(t, d, fmt.Sprint("s", i), "u")
 		wantValue(t, d, fmt.Sprint("s", i), "value")

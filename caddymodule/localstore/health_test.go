@@ -13,7 +13,7 @@ import (
 )
 
 func TestCheck(t *testing.T) {
-	d := fresh(t, Limits{})
+	d := fresh(t, Options{})
 	mustCreate(t, d, "a", "u")
 	for range 3 {
 		before := commits(d)
@@ -49,7 +49,7 @@ func TestCheck(t *testing.T) {
 // back.
 func TestNothingIsWrittenWithoutTheName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := fresh(t, Limits{})
+		d := fresh(t, Options{})
 		mustCreate(t, d, "a", "u")
 		brief := testRecord("brief", "u")
 		brief.ExpiresAt = time.Now().Add(time.Second)
@@ -111,7 +111,7 @@ func TestNothingIsWrittenWithoutTheName(t *testing.T) {
 
 // The check looks for itself, and what it finds counts at once.
 func TestCheckFindsThatTheFileIsGone(t *testing.T) {
-	d := fresh(t, Limits{})
+	d := fresh(t, Options{})
 	wantGone := func(when string) {
 		t.Helper()
 		if err := d.Check(ctx); !errors.Is(err, errGone) || !strings.Contains(err.Error(), d.file) {
@@ -142,7 +142,7 @@ func TestCheckFindsThatTheFileIsGone(t *testing.T) {
 // Small writes still find room in the file when the disk is full; the check says
 // that the next large one will not.
 func TestCheckFindsAFullDisk(t *testing.T) {
-	d := fresh(t, Limits{})
+	d := fresh(t, Options{})
 	info, err := os.Stat(d.file)
 	if err != nil {
 		t.Fatal(err)

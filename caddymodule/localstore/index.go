@@ -6,6 +6,7 @@ package localstore
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"slices"
 	"sync"
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
@@ -26,6 +27,9 @@ func idOf(name string) (i id) {
 	sum := sha256.Sum256([]byte(name))
 	return id(sum[:16])
 }
+
+// name is what idOf was given, if that had 22 characters as all names of the manager's.
+func (i id) name() string { return base64.RawURLEncoding.EncodeToString(i[:]) }
 
 // amount is so many entries, and so many bytes of values.
 type amount struct{ entries, bytes int64 }
@@ -121,19 +125,33 @@ func (x *index) apply(t *table) {
 	}
 }
 
-// load adds an entry that is read when the file is opened, and refuses one that
-// is there already. Nobody else uses the index yet.
-func (x *index) load(r record) error {
-	i, places := idOf(r.key), x.places[slot(r.kind)]
-	before := len(places)
-	if places[i] = r.due; len(places) == before {
-		return errDamaged
-	}
+// load adds an entry that is read when the file is opened, and is not there yet.
+// Nobody else uses the index yet.
+func (x *index) load(r record) {
+	i := idOf(r.key)
+	x.places[slot(r.kind)][i] = r.due
 	x.count(r.kind, 1, len(r.value))
 	if r.kind == kindSession {
 		u := idOf(r.user)
 		x.users[u] = append(x.users[u], i)
 		x.apps[session.AppTagOf(r.user)]++
 	}
-	return nil
+}
+
+// unload takes out an entry that was loaded, for a newer version of it.
+func (x *index) unload(r record) {
+	i := idOf(r.key)
+	delete(x.places[slot(r.kind)], i)
+	x.count(r.kind, -1, -len(r.value))
+	if r.kind != kindSession {
+		return
+	}
+	u := idOf(r.user)
+	if x.users[u] = slices.DeleteFunc(x.users[u], func(have id) bool { return have == i }); len(x.users[u]) == 0 {
+		delete(x.users, u)
+	}
+	tag := session.AppTagOf(r.user)
+	if x.apps[tag]--; x.apps[tag] == 0 {
+		delete(x.apps, tag)
+	}
 }

@@ -3,6 +3,7 @@
 package localstore
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -43,13 +44,19 @@ var buckets = map[kind][]byte{
 	kindEntry: []byte("entries"), kindMeta: []byte("meta"), kindProbe: []byte("probe"),
 }
 
+func ourBucket(name []byte) bool {
+	for _, ours := range buckets {
+		if bytes.Equal(ours, name) {
+			return true
+		}
+	}
+	return false
+}
+
 var (
 	metaFormat = []byte("format")
 	metaID     = []byte("id") // of the file, random: tells copies and restored files in support cases
 )
-
-// errDamaged means that the file is not what we wrote. It is never an absence.
-var errDamaged = errors.New("the session file is damaged")
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -66,10 +73,14 @@ func sealed(k kind, key, payload []byte) []byte {
 	return append(v, payload...)
 }
 
-// unseal returns the payload of an entry, or errDamaged.
+// errRecord means that one record is not what was written, while the file is well.
+// It does not leave the package: such a record is taken out, and is absent.
+var errRecord = errors.New("a record of the session file is damaged")
+
+// unseal returns the payload of an entry, or errRecord.
 func unseal(k kind, key, v []byte) ([]byte, error) {
 	if len(v) < 4 || binary.BigEndian.Uint32(v) != checksum(k, key, v[4:]) {
-		return nil, errDamaged
+		return nil, errRecord
 	}
 	return v[4:], nil
 }
@@ -136,14 +147,14 @@ func recordOf(place, sealed []byte) (r record, err error) {
 	}
 	text := func() (s string) {
 		if len(b) == 0 || len(b) <= int(b[0]) {
-			err = errDamaged
+			err = errRecord
 			return ""
 		}
 		s, b = string(b[1:1+b[0]]), b[1+b[0]:]
 		return s
 	}
 	if len(place) != dueSize || len(b) < recordSize {
-		return record{}, errDamaged
+		return record{}, errRecord
 	}
 	r = record{kind: kind(b[0]), due: dueOf(place), issued: stampOf(b[1:])}
 	b = b[9:]
@@ -153,7 +164,7 @@ func recordOf(place, sealed []byte) (r record, err error) {
 	case kindSession, kindMark, kindValue:
 		return r, err
 	}
-	return record{}, errDamaged
+	return record{}, errRecord
 }
 
 // weightOf is how many bytes the value of a damaged entry had, as far as the

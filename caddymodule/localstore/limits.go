@@ -1,4 +1,5 @@
-// limits.go: how much a database may hold.
+// limits.go: what a configuration asks of a database: how much it may hold, and who
+// hears of damage.
 
 package localstore
 
@@ -27,20 +28,27 @@ const (
 	maxKey = 64
 )
 
-// Limits bound a database. Expired entries never count, swept or not.
-type Limits struct {
+// Options are what may differ between the users of one database.
+type Options struct {
 	// How many sessions may be live. As many marks of redeemed codes and twice
 	// as many shared values may stand, both at least 100000. All values of one
-	// kind together may hold 1 KiB for each entry, and at least 16 MiB.
+	// kind together may hold 1 KiB for each entry, and at least 16 MiB. Expired
+	// entries never count, swept or not.
 	// Default: 1000000.
 	Sessions int
+
+	// Is called with the number of records that were found damaged since the last
+	// call, each counted once, when it was taken out; some seconds later, and not
+	// while nothing is wrong. It may take its time, and must not use the database.
+	// Default: nobody is told.
+	Damaged func(records int)
 }
 
 // bounds are the limits of each kind in force.
 type bounds map[kind]amount
 
-func (l Limits) bounds() bounds {
-	n := l.Sessions
+func (o Options) bounds() bounds {
+	n := o.Sessions
 	if n <= 0 {
 		n = defaultMaxSessions
 	}
@@ -54,35 +62,47 @@ func (l Limits) bounds() bounds {
 	}
 }
 
-// tuning is which bounds are in force: those of the newest configuration that
-// uses a database. They are no part of the file's identity.
+// tune is what one configuration asks for.
+type tune struct {
+	bounds  bounds
+	damaged func(records int) // may be nil
+}
+
+func (o Options) tune() *tune { return &tune{o.bounds(), o.Damaged} }
+
+// tuning is what is in force: what the newest configuration that uses a database
+// asks for. It is no part of the file's identity, and nothing of a configuration
+// that is gone is called any more.
 type tuning struct {
 	mu      sync.Mutex
-	tunes   []*bounds // of all configurations that use the database, the newest last
-	inForce atomic.Pointer[bounds]
+	tunes   []*tune // of all configurations that use the database, the newest last
+	inForce atomic.Pointer[tune]
 }
 
 func newTuning() *tuning {
 	t := new(tuning)
-	t.inForce.Store(new(Limits{}.bounds()))
+	t.inForce.Store(Options{}.tune())
 	return t
 }
 
-// tune puts bounds in force until they are dropped or newer ones come.
-func (t *tuning) tune(b *bounds) {
+// tune puts a configuration's wishes in force until they are dropped or newer ones
+// come.
+func (t *tuning) tune(n *tune) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.tunes = append(t.tunes, b)
-	t.inForce.Store(b)
+	t.tunes = append(t.tunes, n)
+	t.inForce.Store(n)
 }
 
-// untune drops bounds; those of the newest configuration that is left apply, so
-// that a reload that failed leaves no trace.
-func (t *tuning) untune(b *bounds) {
+// untune drops what a configuration asked for; the newest one that is left counts,
+// so that a reload that failed leaves no trace. Behind the last one its bounds stay.
+func (t *tuning) untune(old *tune) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.tunes = slices.DeleteFunc(t.tunes, func(have *bounds) bool { return have == b })
+	t.tunes = slices.DeleteFunc(t.tunes, func(have *tune) bool { return have == old })
 	if n := len(t.tunes); n > 0 {
 		t.inForce.Store(t.tunes[n-1])
+	} else {
+		t.inForce.Store(&tune{bounds: old.bounds})
 	}
 }

@@ -15,7 +15,7 @@ import (
 
 // A flood of logins fills the database. Who is logged in must stay logged in.
 func TestFullDatabaseThrowsNobodyOut(t *testing.T) {
-	d := fresh(t, Limits{Sessions: 10})
+	d := fresh(t, Options{Sessions: 10})
 	for i := range 10 {
 		mustCreate(t, d, fmt.Sprint("s", i), fmt.Sprint("u", i))
 	}
@@ -40,7 +40,7 @@ func TestFullDatabaseThrowsNobodyOut(t *testing.T) {
 
 func TestFullDatabaseTakesWhatReplaces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := fresh(t, Limits{Sessions: 3})
+		d := fresh(t, Options{Sessions: 3})
 		short := testRecord("short", "w")
 		short.ExpiresAt = time.Now().Add(10 * time.Millisecond)
 		mustCreate(t, d, "a", "u")
@@ -75,11 +75,11 @@ func TestFullDatabaseTakesWhatReplaces(t *testing.T) {
 
 func TestMarksValuesAndBytesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := fresh(t, Limits{})
-		b := Limits{}.bounds()
+		d := fresh(t, Options{})
+		b := Options{}.bounds()
 		b[kindMark], b[kindValue] = amount{2, 1 << 20}, amount{2, 1 << 20}
 		b[kindSession] = amount{1000, 10 * maxValue}
-		d.tune(&b)
+		d.tune(&tune{bounds: b})
 		soon, later := time.Now().Add(time.Second), time.Now().Add(time.Hour)
 		keep := func(old []byte) ([]byte, error) { return append(old, 'v'), nil }
 		for _, key := range []string{"a", "b"} {
@@ -139,7 +139,7 @@ func TestMarksValuesAndBytesAreBounded(t *testing.T) {
 
 // Whatever meets, entries, indexes, counts and cache agree afterwards.
 func TestAllAtOnceStaysSound(t *testing.T) {
-	d := fresh(t, Limits{Sessions: 40})
+	d := fresh(t, Options{Sessions: 40})
 	d.bolt.NoSync = true
 	var wg sync.WaitGroup
 	for w := range 16 {

@@ -16,7 +16,7 @@ import (
 func (d *DB) read(f func(view) error) error {
 	return guard(func() error {
 		return d.bolt.View(func(tx *bbolt.Tx) error {
-			return f(view{tx})
+			return f(view{tx: tx})
 		})
 	})
 }
@@ -24,14 +24,18 @@ func (d *DB) read(f func(view) error) error {
 // look is read for f that asks the index, too. The two may be a commit apart: the
 // file may not have an entry yet that the index has, or have it no more. So f
 // runs again when that commit is over. Each of the two can happen once to an
-// entry in one place; what is missing there a third time was not taken away by us.
+// entry in one place; what is missing there a third time is lost.
 func (d *DB) look(ctx context.Context, f func(view) error) error {
 	var last missing
+	lost := make(map[due]bool)
 	for again := 0; ; again++ {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		err := d.read(f)
+		err := d.read(func(v view) error {
+			v.lost = lost
+			return f(v)
+		})
 		var gone missing
 		if !errors.As(err, &gone) {
 			return err
@@ -40,7 +44,8 @@ func (d *DB) look(ctx context.Context, f func(view) error) error {
 			last, again = gone, 0
 		}
 		if again == 2 {
-			return errDamaged
+			lost[gone.due] = true
+			continue
 		}
 		if err := d.write(ctx, func(*txn) error { return nil }); err != nil { // behind what is being committed
 			return err
@@ -48,7 +53,8 @@ func (d *DB) look(ctx context.Context, f func(view) error) error {
 	}
 }
 
-// find reads an entry, expired or not. Its value is the caller's.
+// find reads an entry, expired or not. Its value is the caller's. One that is
+// damaged is absent.
 func (d *DB) find(ctx context.Context, k kind, key string) (r record, err error) {
 	i := idOf(key)
 	err = d.look(ctx, func(v view) error {
@@ -60,5 +66,9 @@ func (d *DB) find(ctx context.Context, k kind, key string) (r record, err error)
 		r, r.value = found, bytes.Clone(found.value)
 		return err
 	})
+	if errors.Is(err, errRecord) {
+		d.takeOut(ctx, k, key)
+		return record{}, session.ErrNotFound
+	}
 	return r, err
 }

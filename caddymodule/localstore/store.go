@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/certmagic"
+	"go.uber.org/zap"
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
@@ -33,6 +34,9 @@ func (p pooled) Destruct() error { return p.close() }
 // survives a reload, a restart, kill -9 and a power cut. One process may use a
 // file at a time; for several nodes use the store `redis`.
 //
+// A record that the disk has damaged is taken out, which the log tells: its user logs
+// in again, nobody else notices.
+//
 // The file is bounded: a session with its keys takes about half a kilobyte of it,
 // and a third of a kilobyte of memory, and what has expired makes room for what is
 // new. When the limit is reached, a login is answered with 503 until a session ends
@@ -42,11 +46,12 @@ func (p pooled) Destruct() error { return p.close() }
 //
 // The file is opened when the configuration starts, not when it is validated:
 // `caddy validate` works beside a running gateway. One that is mostly free is
-// then written anew. One that another process has open, that is damaged, or that
-// is no session file of this version is refused with an error and never
+// then written anew. One that another process has open, whose pages cannot be read, or
+// that is no session file of this version is refused with an error and never
 // overwritten: the configuration is not loaded, and one that is running stays. To
-// start anew, move the file away, and everybody logs in again. While the disk is full, logins and logouts are
-// answered with 503 and sessions stay good; nothing needs to be done but to make room.
+// start anew, move the file away, and everybody logs in again. While the disk is full,
+// logins and logouts are answered with 503 and sessions stay good: make room, and
+// all is well again.
 type Store struct {
 	// The database file, on a local disk; placeholders are replaced. It is made
 	// if there is none, with its directory, readable for the gateway's user alone.
@@ -63,7 +68,7 @@ type Store struct {
 
 	*shared `json:"-"`
 
-	bounds *bounds // set once the database was taken: what Cleanup must give back with it
+	tuned *tune // set once the database was taken: what Cleanup must give back with it
 }
 
 // CaddyModule returns the Caddy module information.
@@ -94,9 +99,18 @@ func (s *Store) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("taking the session store: %w", err)
 	}
-	s.shared, s.bounds = v.(pooled).shared, new(Limits{Sessions: s.MaxSessions}.bounds())
-	s.tune(s.bounds)
+	s.shared = v.(pooled).shared
+	s.tuned = Options{Sessions: s.MaxSessions, Damaged: tellOfDamage(ctx.Logger(), name)}.tune()
+	s.tune(s.tuned)
 	return nil
+}
+
+// tellOfDamage is how the operator hears of damaged records.
+func tellOfDamage(logger *zap.Logger, file string) func(records int) {
+	return func(records int) {
+		logger.Error("records of the session file were damaged and have been taken out: their users log in again; check the disk",
+			zap.Int("records", records), zap.String("file", file))
+	}
 }
 
 // file returns the name of the session file. The default goes with Caddy's
@@ -121,11 +135,11 @@ func (s *Store) file(ctx caddy.Context) (string, error) {
 // failed. With the last configuration the database is closed, and requests that
 // are still under way get an error.
 func (s *Store) Cleanup() error {
-	if s.bounds == nil {
+	if s.tuned == nil {
 		return nil
 	}
-	s.untune(s.bounds)
-	s.bounds = nil
+	s.untune(s.tuned)
+	s.tuned = nil
 	if _, err := databases.Delete(s.name); err != nil {
 		return errors.Join(errors.New("closing the session store"), err)
 	}

@@ -13,6 +13,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"go.uber.org/goleak"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
@@ -78,6 +80,25 @@ func TestSessionsSurviveReloadAndRestart(t *testing.T) {
 	wantValue(t, third, "b", "value")
 	if n := held(third); n != 1 {
 		t.Errorf("%d sessions after a restart, want 1", n)
+	}
+}
+
+// The operator hears of damage by the log of the newest configuration, and by none
+// when the last one is gone.
+func TestOperatorIsToldOfDamage(t *testing.T) {
+	core, logs := observer.New(zap.DebugLevel)
+	tellOfDamage(zap.New(core), "/data/sessions.db")(3)
+	if e := logs.All(); len(e) != 1 || e[0].Level != zap.ErrorLevel || e[0].ContextMap()["records"] != int64(3) || e[0].ContextMap()["file"] != "/data/sessions.db" {
+		t.Errorf("the log has %v, want one error with the number and the file", e)
+	}
+	s := provision(t, filepath.Join(t.TempDir(), "sessions.db"), 0)
+	d := s.db.Load()
+	if d.inForce.Load().damaged == nil {
+		t.Error("nobody would be told")
+	}
+	cleanup(t, s)
+	if d.inForce.Load().damaged != nil {
+		t.Error("a configuration that is gone would be told")
 	}
 }
 

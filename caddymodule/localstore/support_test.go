@@ -60,9 +60,9 @@ func held(s session.Counter) int {
 }
 
 // fresh opens a file of its own.
-func fresh(t *testing.T, l Limits) *DB {
+func fresh(t *testing.T, o Options) *DB {
 	t.Helper()
-	d, err := Open(filepath.Join(t.TempDir(), "sessions.db"), l)
+	d, err := Open(filepath.Join(t.TempDir(), "sessions.db"), o)
 	if err != nil {
 		t.Fatalf("Open = %v, want nil", err)
 	}
@@ -74,8 +74,8 @@ func fresh(t *testing.T, l Limits) *DB {
 func sound(t *testing.T, d *DB) {
 	t.Helper()
 	other := &DB{bolt: d.bolt} // reads the file anew
-	if err := other.loadIndex(); err != nil {
-		t.Errorf("reading the file: %v", err)
+	if s, err := other.loadIndex(); err != nil || len(s.damaged)+len(s.older) > 0 || s.highest > 0 {
+		t.Errorf("reading the file: %v, and %d damaged records, %d old ones, highest number %d", err, len(s.damaged), len(s.older), s.highest)
 	}
 	have, want := &d.index.table, &other.index.table
 	for k, places := range want.places {

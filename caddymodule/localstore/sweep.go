@@ -5,7 +5,6 @@ package localstore
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 )
 
@@ -20,13 +19,14 @@ const (
 	minSweepBatch = 4
 )
 
-// sweepEvery sweeps until the database is closed, and notices when the file loses
-// its name. A sweep that fails is tried again at the next turn.
+// sweepEvery sweeps until the database is closed, notices when the file loses its
+// name, and tells of damage. A sweep that fails is tried again at the next turn.
 func (d *DB) sweepEvery(interval time.Duration) {
 	defer close(d.swept)
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for {
+		d.tell()
 		select {
 		case <-d.stop:
 			return
@@ -76,7 +76,7 @@ func (t *txn) sweep(limit int) (n int) {
 		}
 		r, err := recordOf(place, value)
 		if err != nil {
-			t.lose(dueOf(place), weightOf(value))
+			t.loseAt(dueOf(place))
 			continue
 		}
 		if d, ok := t.place(r.kind, idOf(r.key)); !ok || d != r.due {
@@ -86,29 +86,4 @@ func (t *txn) sweep(limit int) (n int) {
 		t.drop(r)
 	}
 	return n
-}
-
-// lose removes an expired entry that the disk has damaged since the file was
-// opened. Whose it was, only the index may know: it is searched, which takes
-// some milliseconds.
-func (t *txn) lose(d due, size int) {
-	t.remove(d.append(nil))
-	for _, k := range []kind{kindSession, kindMark, kindValue} {
-		for i, have := range t.index.places[slot(k)] {
-			if now, _ := t.place(k, i); have == d && now == d {
-				t.forget(k, i, t.ownerOf(i), size)
-				return
-			}
-		}
-	}
-}
-
-// ownerOf searches the user of a session.
-func (t *txn) ownerOf(i id) id {
-	for u, list := range t.index.users {
-		if slices.Contains(list, i) {
-			return u
-		}
-	}
-	return id{}
 }

@@ -12,10 +12,12 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/localstore/internal/boltcheck"
 )
 
 // free tells how many pages a closed file has, and how many of them are free.
-func free(t *testing.T, file string) state {
+func free(t *testing.T, file string) boltcheck.State {
 	t.Helper()
 	st, err := inspect(file)
 	if err != nil {
@@ -26,7 +28,7 @@ func free(t *testing.T, file string) state {
 
 func TestExpiredLeavesTheFile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := fresh(t, Limits{})
+		d := fresh(t, Options{})
 		d.bolt.NoSync = true
 		file, until := d.bolt.Path(), time.Now().Add(time.Minute)
 		for i := range 1000 {
@@ -61,8 +63,8 @@ func TestExpiredLeavesTheFile(t *testing.T) {
 			t.Errorf("%d sessions are cached, want 1", held)
 		}
 		d.Close()
-		if st := free(t, file); st.free < st.pages*9/10 {
-			t.Errorf("%d of %d pages are free, want nine tenths", st.free, st.pages)
+		if st := free(t, file); st.Free < st.Pages*9/10 {
+			t.Errorf("%d of %d pages are free, want nine tenths", st.Free, st.Pages)
 		}
 	})
 }
@@ -70,7 +72,7 @@ func TestExpiredLeavesTheFile(t *testing.T) {
 // The disk hangs: a sweep that gives up is still to be done, so there is no other
 // behind it, and it shares nothing with the sweeper.
 func TestSweepOnASlowDisk(t *testing.T) {
-	d := fresh(t, Limits{})
+	d := fresh(t, Options{})
 	r := testRecord("a", "u")
 	r.ExpiresAt = time.Now().Add(100 * time.Millisecond)
 	if err := d.Create(ctx, r, 0); err != nil {
@@ -93,7 +95,7 @@ func TestSweepOnASlowDisk(t *testing.T) {
 // Users come and go for ever: the file must not.
 func TestFileDoesNotGrowWithoutBound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := fresh(t, Limits{})
+		d := fresh(t, Options{})
 		d.bolt.NoSync = true
 		var sizes []int64
 		for round := range 8 {
@@ -116,6 +118,38 @@ func TestFileDoesNotGrowWithoutBound(t *testing.T) {
 	})
 }
 
+// Between the look for an earlier try and the new file, somebody who may write to
+// the directory puts a link there: to a file of the gateway's, that sessions shall
+// overwrite, or to a place where they shall be read.
+func TestCompactionFollowsNoLink(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "sessions.db.compact")
+	for _, target := range []string{"empty", "nowhere"} {
+		target = filepath.Join(dir, target)
+		if filepath.Base(target) == "empty" {
+			if err := os.WriteFile(target, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.Symlink(target, name); err != nil {
+			t.Skip(err) // Windows, without the right to
+		}
+		db, err := openNew(name)
+		if !errors.Is(err, os.ErrExist) {
+			t.Errorf("openNew where a link leads to %s = %v, want os.ErrExist", filepath.Base(target), err)
+		}
+		if err == nil {
+			db.Close()
+		}
+		if info, err := os.Stat(target); err == nil && info.Size() > 0 || err != nil && filepath.Base(target) == "empty" {
+			t.Errorf("%s was written to, or is gone: %v", filepath.Base(target), err)
+		}
+		if err := os.Remove(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestCompactionKeepsAllAndTheLock(t *testing.T) {
 	file, keys := prepared(t, 5000, time.Now().Add(time.Hour))
 	d := opened(t, file)
@@ -130,7 +164,7 @@ func TestCompactionKeepsAllAndTheLock(t *testing.T) {
 	if err := os.WriteFile(file+".compact", []byte("a piece of an earlier try"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	old, err := openBolt(file, false)
+	old, err := openBolt(file, os.O_RDWR)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +172,7 @@ func TestCompactionKeepsAllAndTheLock(t *testing.T) {
 	if err != nil {
 		t.Fatalf("compact = %v, want nil", err)
 	}
-	if _, err := Open(file, Limits{}); !errors.Is(err, errLocked) {
+	if _, err := Open(file, Options{}); !errors.Is(err, errLocked) {
 		t.Errorf("Open after the new file took the name = %v, want errLocked", err)
 	}
 	if small.NoSync {
@@ -161,13 +195,13 @@ func TestCompactionKeepsAllAndTheLock(t *testing.T) {
 	sound(t, d)
 	mustCreate(t, d, "new", "u")
 
-	for st, want := range map[state]bool{
-		{pages: compactPages - 1, free: compactPages - 1}: false,
-		{pages: compactPages, free: compactPages/4*3 - 1}: false,
-		{pages: compactPages, free: compactPages / 4 * 3}: true,
-		{pages: 100 * compactPages, free: compactPages}:   false,
+	for st, want := range map[boltcheck.State]bool{
+		{Pages: compactPages - 1, Free: compactPages - 1}: false,
+		{Pages: compactPages, Free: compactPages/4*3 - 1}: false,
+		{Pages: compactPages, Free: compactPages / 4 * 3}: true,
+		{Pages: 100 * compactPages, Free: compactPages}:   false,
 	} {
-		if got := st.compactable(); got != want {
+		if got := compactable(st); got != want {
 			t.Errorf("%+v is compactable: %v, want %v", st, got, want)
 		}
 	}
@@ -179,7 +213,7 @@ func TestFailedCompactionIsNoFailure(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(file+".compact", "in the way"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	old, err := openBolt(file, false)
+	old, err := openBolt(file, os.O_RDWR)
 	if err != nil {
 		t.Fatal(err)
 	}

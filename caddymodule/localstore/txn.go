@@ -12,15 +12,21 @@ import (
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
-// missing says that there is nothing where the index has an entry.
+// missing says that there is nothing where the index has an entry: see look.
 type missing struct{ due }
 
-// Error implements error; who is not told better takes it for damage.
-func (missing) Error() string { return errDamaged.Error() }
+// Error implements error.
+func (missing) Error() string { return errRecord.Error() }
+
+// Unwrap returns errRecord.
+func (missing) Unwrap() error { return errRecord }
 
 // view reads the file as it was at one moment. Slices that it returns end with
 // its transaction. It is used under guard.
-type view struct{ tx *bbolt.Tx }
+type view struct {
+	tx   *bbolt.Tx
+	lost map[due]bool // what is missing for good
+}
 
 func (v view) bucket(k kind) *bbolt.Bucket {
 	b := v.tx.Bucket(buckets[k])
@@ -34,7 +40,10 @@ func (v view) bucket(k kind) *bbolt.Bucket {
 func (v view) entry(d due) (record, error) {
 	place := d.append(nil)
 	value := v.bucket(kindEntry).Get(place)
-	if value == nil {
+	switch {
+	case value == nil && v.lost[d]:
+		return record{}, errRecord
+	case value == nil:
 		return record{}, missing{d}
 	}
 	return recordOf(place, value)
@@ -44,29 +53,23 @@ func (v view) entry(d due) (record, error) {
 func (v view) entryOf(k kind, key string, d due) (record, error) {
 	r, err := v.entry(d)
 	if err == nil && (r.kind != k || r.key != key) {
-		return record{}, errDamaged
+		return record{}, errRecord
 	}
 	return r, err
 }
 
-// sessions reads the sessions of a user, expired ones too, and puts the oldest
-// first.
-func (v view) sessions(user string, places []due) ([]record, error) {
-	list := make([]record, 0, len(places))
-	for _, d := range places {
-		r, err := v.entry(d)
-		if err == nil && (r.kind != kindSession || r.user != user) {
-			err = errDamaged
-		}
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, r)
+// sessionOf reads a session of a user.
+func (v view) sessionOf(user string, d due) (record, error) {
+	r, err := v.entry(d)
+	if err == nil && (r.kind != kindSession || r.user != user) {
+		return record{}, errRecord
 	}
-	slices.SortFunc(list, func(a, b record) int {
-		return cmp.Or(cmp.Compare(a.issued, b.issued), cmp.Compare(a.due.number, b.due.number))
-	})
-	return list, nil
+	return r, err
+}
+
+// oldestFirst orders the sessions of a user.
+func oldestFirst(a, b record) int {
+	return cmp.Or(cmp.Compare(a.issued, b.issued), cmp.Compare(a.due.number, b.due.number))
 }
 
 // txn is a view that can be written. A failure of a write sticks in err: then
@@ -80,6 +83,7 @@ type txn struct {
 	wrote  bool
 	err    error
 	after  []change
+	lost   []id // what was taken out for being damaged
 }
 
 // change is what the cache must learn once the transaction is on disk.
@@ -89,7 +93,7 @@ type change struct {
 }
 
 func (d *DB) newTxn() *txn {
-	return &txn{index: &d.index, delta: newTable(), now: d.now(), bounds: *d.inForce.Load()}
+	return &txn{index: &d.index, delta: newTable(), now: d.now(), bounds: d.inForce.Load().bounds}
 }
 
 func (t *txn) fail(err error) {
@@ -135,33 +139,41 @@ func (t *txn) user(u id) []id {
 	return t.index.users[u]
 }
 
-// record returns an entry, expired or not, or session.ErrNotFound. That nothing
-// is where it should be is damage, and no absence.
+// record returns an entry, expired or not, or session.ErrNotFound. One that is
+// damaged is taken out, and is absent.
 func (t *txn) record(k kind, key string) (record, error) {
-	d, ok := t.place(k, idOf(key))
+	i := idOf(key)
+	d, ok := t.place(k, i)
 	if !ok {
 		return record{}, session.ErrNotFound
 	}
 	r, err := t.entryOf(k, key, d)
-	return r, found(err)
+	if errors.Is(err, errRecord) {
+		t.lose(k, i, t.ownerOf(k, i), d)
+		return record{}, session.ErrNotFound
+	}
+	return r, err
 }
 
-// ofUser returns a user's sessions, oldest first, expired ones too.
+// ofUser returns a user's sessions, oldest first, expired ones too. Those that are
+// damaged are taken out.
 func (t *txn) ofUser(user string) ([]record, error) {
-	var places []due
-	for _, i := range t.user(idOf(user)) {
+	u := idOf(user)
+	list := make([]record, 0, len(t.user(u)))
+	for _, i := range t.user(u) {
 		d, _ := t.place(kindSession, i)
-		places = append(places, d)
+		r, err := t.sessionOf(user, d)
+		switch {
+		case err == nil:
+			list = append(list, r)
+		case errors.Is(err, errRecord):
+			t.lose(kindSession, i, u, d)
+		default:
+			return nil, err
+		}
 	}
-	list, err := t.sessions(user, places)
-	return list, found(err)
-}
-
-func found(err error) error {
-	if errors.As(err, new(missing)) {
-		return errDamaged
-	}
-	return err
+	slices.SortFunc(list, oldestFirst)
+	return list, nil
 }
 
 // room reports whether so much more of a kind is within its bound. What makes

@@ -4,6 +4,7 @@ package localstore
 
 import (
 	"context"
+	"slices"
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
@@ -11,19 +12,36 @@ import (
 // List returns the live sessions of a user, oldest first.
 func (d *DB) List(ctx context.Context, user string) ([]session.Record, error) {
 	var recs []session.Record
+	var spoilt bool
 	err := d.look(ctx, func(v view) error {
-		recs = nil
-		have, err := v.sessions(user, d.index.placesOf(user))
-		now := d.now()
-		for _, r := range have {
-			if r.due.at > now {
-				recs = append(recs, newEntry(r).record())
+		places := d.index.placesOf(user)
+		have, now := make([]record, 0, len(places)), d.now()
+		recs, spoilt = nil, false
+		for _, place := range places {
+			r, err := v.sessionOf(user, place)
+			switch {
+			case err == errRecord:
+				spoilt = true
+			case err != nil:
+				return err
+			case r.due.at > now:
+				have = append(have, r)
 			}
 		}
-		return err
+		slices.SortFunc(have, oldestFirst)
+		for _, r := range have {
+			recs = append(recs, newEntry(r).record())
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, err
+	}
+	if spoilt {
+		d.write(ctx, func(t *txn) error { // need not succeed: see takeOut
+			_, err := t.ofUser(user)
+			return err
+		})
 	}
 	return recs, nil
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
-// Mark sets a mark unless it stands. One that would not stand at all is not
+// Mark sets a mark unless it is set. One that would be over at once is not
 // set, and takes none away: that would let a code be redeemed twice.
 func (d *DB) Mark(ctx context.Context, key string, until time.Time) (bool, error) {
 	if !validKey(key) {
@@ -28,18 +28,16 @@ func (d *DB) Mark(ctx context.Context, key string, until time.Time) (bool, error
 	return *first, nil
 }
 
+// mark asks the index alone: that a mark stands, and until when, is known there even
+// when the disk has damaged it.
 func (t *txn) mark(key string, expires int64) (first bool, err error) {
 	t.reclaim(kindMark, 1, 0)
-	old, err := t.record(kindMark, key)
+	old, stands := t.place(kindMark, idOf(key))
 	switch {
-	case err == nil && (old.due.at > t.now || expires <= t.now):
+	case stands && old.at > t.now, expires <= t.now:
 		return false, nil
-	case err == nil:
-		t.drop(old)
-	case !errors.Is(err, session.ErrNotFound):
-		return false, err
-	case expires <= t.now:
-		return false, nil
+	case stands:
+		t.drop(record{kind: kindMark, due: old, key: key})
 	case !t.room(kindMark, 1, 0):
 		return false, session.ErrFull
 	}

@@ -165,7 +165,7 @@ func (d *DB) transact(batch []*op) (err error) {
 				tx.Rollback()
 			}
 		}()
-		t.view = view{tx}
+		t.view = view{tx: tx}
 		for _, o := range batch {
 			if o.err = o.ctx.Err(); o.err == nil {
 				o.err = applySafely(o, t)
@@ -195,6 +195,10 @@ func (d *DB) transact(batch []*op) (err error) {
 	})
 	if err == nil || number != 0 && d.inFile(number) {
 		d.index.apply(&t.delta)
+		d.lost.Add(int64(len(t.lost)))
+	}
+	for _, i := range t.lost {
+		d.cache.forget(i)
 	}
 	for _, c := range t.after {
 		if err != nil {

@@ -31,7 +31,7 @@ func commits(d *DB) (n int) {
 }
 
 func TestWritesShareACommit(t *testing.T) {
-	d := fresh(t, Limits{})
+	d := fresh(t, Options{})
 	before, release := commits(d), hold(t, d)
 	var wg sync.WaitGroup
 	for i := range 200 {
@@ -48,7 +48,7 @@ func TestWritesShareACommit(t *testing.T) {
 
 // A disk that hangs: the caller's context counts, and is no answer about the record.
 func TestHangingDisk(t *testing.T) {
-	d := fresh(t, Limits{})
+	d := fresh(t, Options{})
 	mustCreate(t, d, "a", "u")
 	release := hold(t, d)
 	brief, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
@@ -87,7 +87,7 @@ func TestHangingDisk(t *testing.T) {
 }
 
 func TestCloseEndsWaiters(t *testing.T) {
-	d := fresh(t, Limits{})
+	d := fresh(t, Options{})
 	release := hold(t, d)
 	var wg sync.WaitGroup
 	for i := range 50 {
@@ -111,7 +111,7 @@ func TestCloseEndsWaiters(t *testing.T) {
 // One operation finds a page that cannot be read; those that share its commit
 // must not fail with it.
 func TestSpoiltOperationFailsAlone(t *testing.T) {
-	d := fresh(t, Limits{})
+	d := fresh(t, Options{})
 	release := hold(t, d)
 	var wg sync.WaitGroup
 	for i := range 20 {
@@ -139,7 +139,7 @@ func TestSpoiltOperationFailsAlone(t *testing.T) {
 
 // A clock that is set back must revive nobody.
 func TestClockSetBack(t *testing.T) {
-	d := fresh(t, Limits{})
+	d := fresh(t, Options{})
 	mustCreate(t, d, "a", "u")
 	wantValue(t, d, "a", "value")
 	d.wall += int64(2 * time.Hour) // the wall clock was there, and is two hours back now

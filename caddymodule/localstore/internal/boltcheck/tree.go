@@ -1,6 +1,6 @@
 // tree.go: the part of the check that follows branches to their leaves.
 
-package localstore
+package boltcheck
 
 import (
 	"bytes"
@@ -135,10 +135,10 @@ func (c *checker) roots(id uint64, page []byte) error {
 		if order.Uint32(el) != 1 || len(value) < 16 {
 			return damaged(id, "not a bucket")
 		}
-		if !ourBucket(page[start-int(order.Uint32(el[8:])) : start]) {
-			return errForeign
+		if !c.ours(page[start-int(order.Uint32(el[8:])) : start]) {
+			return ErrForeign
 		}
-		c.buckets++
+		c.Buckets++
 		root, inline := order.Uint64(value), value[16:]
 		if root != 0 {
 			if err := c.tree(root, nil); err != nil {
@@ -157,13 +157,4 @@ func (c *checker) roots(id uint64, page []byte) error {
 		}
 	}
 	return nil
-}
-
-func ourBucket(name []byte) bool {
-	for _, ours := range buckets {
-		if bytes.Equal(ours, name) {
-			return true
-		}
-	}
-	return false
 }
