@@ -1,4 +1,5 @@
 // accesstoken.go: an app's access_token, fetched once however many need it.
+
 package weixin
 
 import (

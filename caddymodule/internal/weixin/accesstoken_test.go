@@ -1,4 +1,5 @@
 // accesstoken_test.go: one fetch for many, one renewal for one failure.
+
 package weixin
 
 import (

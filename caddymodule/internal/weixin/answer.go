@@ -1,4 +1,5 @@
 // answer.go: what counts as an answer of WeChat. Pure functions from bytes to values.
+
 package weixin
 
 import (

@@ -1,4 +1,5 @@
 // answer_test.go: what is an answer of WeChat and what only looks like one (C17).
+
 package weixin
 
 import (

@@ -1,4 +1,5 @@
 // breaker.go: when to stop asking a WeChat that does not answer.
+
 package weixin
 
 import (

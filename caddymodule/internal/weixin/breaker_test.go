@@ -1,4 +1,5 @@
 // breaker_test.go: a WeChat that fails is left alone and found again (M3).
+
 package weixin
 
 import (

@@ -1,4 +1,5 @@
 // calls.go: the calls beside the login: the access_token and what is done with one.
+
 package weixin
 
 import (

@@ -1,4 +1,5 @@
 // calls_test.go: the calls with an access_token, as WeChat's pages describe them.
+
 package weixin
 
 import (

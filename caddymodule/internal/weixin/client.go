@@ -1,4 +1,5 @@
 // client.go: what lives as long as a base URL is configured, and how it is built.
+
 package weixin
 
 import (

@@ -1,4 +1,5 @@
 // client_test.go: which options make a client, and what closing one does.
+
 package weixin
 
 import (

@@ -1,4 +1,5 @@
 // errcode.go: what WeChat's error numbers mean, and the two facts taken from errmsg.
+
 package weixin
 
 import (

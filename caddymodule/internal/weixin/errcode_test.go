@@ -1,4 +1,5 @@
 // errcode_test.go: every documented errcode, what it becomes and what it tells.
+
 package weixin
 
 import (

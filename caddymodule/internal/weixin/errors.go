@@ -1,4 +1,5 @@
 // errors.go: the one error type, its closed set of kinds, and what it says.
+
 package weixin
 
 import (

@@ -1,4 +1,5 @@
 // fuzz_test.go: no bytes make a reader panic or let a misshapen identity through.
+
 package weixin
 
 import (

@@ -1,4 +1,5 @@
 // gate.go: how many calls run at once and how many may wait.
+
 package weixin
 
 import (

@@ -1,4 +1,5 @@
 // helper_test.go: the fakes of WeChat that the tests share.
+
 package weixin
 
 import (

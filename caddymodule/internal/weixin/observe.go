@@ -1,4 +1,5 @@
 // observe.go: how a caller's metrics hear of each call.
+
 package weixin
 
 import "time"

@@ -1,4 +1,5 @@
 // secret.go: the app secret, which can be sent but not printed.
+
 package weixin
 
 import (

@@ -1,4 +1,5 @@
 // secret_test.go: the app secret and its relatives are in no error and no print (H15).
+
 package weixin
 
 import (

@@ -1,4 +1,5 @@
 // slot.go: the code exchange in two steps, a slot first and then the one request.
+
 package weixin
 
 import (

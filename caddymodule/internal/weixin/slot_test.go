@@ -1,4 +1,5 @@
 // slot_test.go: the exchange in two steps, the queue, and what a flood does (M2, M5).
+
 package weixin
 
 import (

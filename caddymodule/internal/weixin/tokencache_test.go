@@ -1,4 +1,5 @@
 // tokencache_test.go: several gateways share one access_token through a store.
+
 package weixin
 
 import (

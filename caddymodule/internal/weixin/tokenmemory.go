@@ -1,4 +1,5 @@
 // tokenmemory.go: what a TokenSource remembers of each app, under its one lock.
+
 package weixin
 
 import "errors"

@@ -1,4 +1,5 @@
 // transport_test.go: one request per call, on the wire, whatever the network does.
+
 package weixin
 
 import (
