@@ -16,6 +16,7 @@ type mapCache struct {
 	values map[string][]byte
 	until  time.Time
 	claims map[string]bool
+	saved  []string
 	err    error
 }
 
@@ -29,6 +30,7 @@ func (c *mapCache) SaveToken(_ context.Context, appID string, value []byte, unti
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.values[appID], c.until = value, until
+	c.saved = append(c.saved, string(value[:14]))
 	return c.err
 }
 
@@ -59,6 +61,10 @@ func TestSharedCache(t *testing.T) {
 	wantToken(t, "T1")(b.Renew(t.Context(), testApp, "T0", nil))
 	if s.calls.Load() != 3 || s.forced.Load() != 1 {
 		t.Errorf("%d calls, %d forced; want 3, 1", s.calls.Load(), s.forced.Load())
+	}
+	// A dead token that WeChat repeats must not take the place of another node's new one.
+	if got := fmt.Sprint(cache.saved); got != `[{"token":"T0", {"token":"T1",]` {
+		t.Errorf("saved %s", got)
 	}
 	if want := clock.now().Add(7200*time.Second - keptMargin); !cache.until.Equal(want) {
 		t.Errorf("kept until %v, want %v", cache.until, want)
