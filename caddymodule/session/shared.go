@@ -31,3 +31,9 @@ func (m *Manager) SaveToken(ctx context.Context, appid string, value []byte, unt
 }
 
 func tokenKey(appid string) string { return storeKey("access_token", appid) }
+
+// ClaimToken reports whether this is the first claim, on all nodes that share the
+// store, to replace the access token of an app before the given time.
+func (m *Manager) ClaimToken(ctx context.Context, appid string, until time.Time) (first bool, err error) {
+	return m.store.Mark(ctx, storeKey("token claim", appid), until)
+}

@@ -1,4 +1,5 @@
 // accesstoken_test.go: one fetch for many, one renewal for one failure.
+
 package weixin
 
 import (
@@ -73,7 +74,7 @@ func newSource(t *testing.T, s *tokenServer, cache TokenCache) (*TokenSource, *c
 	t.Helper()
 	source := NewTokenSource(serve(t, s.ServeHTTP), cache)
 	c := &clock{t: time.Unix(1_800_000_000, 0)}
-	source.now = c.now
+	source.keeper.now = c.now
 	return source, c
 }
 
@@ -123,7 +124,7 @@ func TestTokenLife(t *testing.T) {
 	for _, tt := range []struct {
 		expires int64
 		life    time.Duration
-	}{{7200, 7200*time.Second - tokenMargin}, {345, 345*time.Second - 345*time.Second/2}, {2, time.Second}} {
+	}{{7200, 7200*time.Second - keptMargin}, {345, 345*time.Second - 345*time.Second/2}, {2, time.Second}} {
 		s.expires.Store(tt.expires)
 		clock.add(3 * time.Hour)
 		before := s.calls.Load()
@@ -139,7 +140,7 @@ func TestTokenLife(t *testing.T) {
 			t.Errorf("expires_in %d: %d calls after its life, want 2", tt.expires, got)
 		}
 	}
-	if tokenMargin >= 5*time.Minute {
+	if keptMargin >= 5*time.Minute {
 		t.Error("with a margin of 5 minutes or more WeChat still returns the old token")
 	}
 }

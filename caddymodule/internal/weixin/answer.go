@@ -1,4 +1,5 @@
 // answer.go: what counts as an answer of WeChat. Pure functions from bytes to values.
+
 package weixin
 
 import (
@@ -55,6 +56,9 @@ type wire struct {
 	AccessToken jsontext.Value `json:"access_token"`
 	ExpiresIn   jsontext.Value `json:"expires_in"`
 	PhoneInfo   jsontext.Value `json:"phone_info"`
+	Scope       jsontext.Value `json:"scope"`
+	Snapshot    jsontext.Value `json:"is_snapshotuser"`
+	Ticket      jsontext.Value `json:"ticket"`
 }
 
 // answer is what the transport hands over.
@@ -106,21 +110,29 @@ func readSession(call Call, a answer) (SessionAnswer, error) {
 	if err != nil {
 		return SessionAnswer{}, err
 	}
-	openID, ok := text(w.OpenID)
-	if !ok || !idForm.MatchString(openID) {
-		return SessionAnswer{}, malformed(call, "openid is missing or not of its form")
+	openID, unionID, err := readIDs(call, w)
+	if err != nil {
+		return SessionAnswer{}, err
 	}
 	key, ok := text(w.SessionKey)
 	if !ok || !validSessionKey(key) {
 		return SessionAnswer{}, malformed(call, "session_key is missing or not of its form")
 	}
-	unionID := ""
+	return SessionAnswer{OpenID: openID, UnionID: unionID, SessionKey: key}, nil
+}
+
+// readIDs reads who an answer is about: an openid, and a unionid if there is one.
+func readIDs(call Call, w wire) (openID, unionID string, err error) {
+	openID, ok := text(w.OpenID)
+	if !ok || !idForm.MatchString(openID) {
+		return "", "", malformed(call, "openid is missing or not of its form")
+	}
 	if w.UnionID != nil {
 		if unionID, ok = text(w.UnionID); !ok || (unionID != "" && !idForm.MatchString(unionID)) {
-			return SessionAnswer{}, malformed(call, "unionid is not of its form")
+			return "", "", malformed(call, "unionid is not of its form")
 		}
 	}
-	return SessionAnswer{OpenID: openID, UnionID: unionID, SessionKey: key}, nil
+	return openID, unionID, nil
 }
 
 // readToken reads the answer to stable_token.
@@ -129,11 +141,25 @@ func readToken(call Call, a answer) (string, time.Duration, error) {
 	if err != nil {
 		return "", 0, err
 	}
-	token, ok := text(w.AccessToken)
-	if !ok || !validToken(token) {
-		return "", 0, malformed(call, "access_token is missing or not of its form")
+	return readKept(call, w.AccessToken, w.ExpiresIn)
+}
+
+// readTicket reads the answer to getticket.
+func readTicket(call Call, a answer) (string, time.Duration, error) {
+	w, _, err := read(call, a)
+	if err != nil {
+		return "", 0, err
 	}
-	seconds, ok := wholeNumber(w.ExpiresIn)
+	return readKept(call, w.Ticket, w.ExpiresIn)
+}
+
+// readKept reads a secret that WeChat gives for a time.
+func readKept(call Call, secret, expiresIn jsontext.Value) (string, time.Duration, error) {
+	token, ok := text(secret)
+	if !ok || !validToken(token) {
+		return "", 0, malformed(call, "the token or ticket is missing or not of its form")
+	}
+	seconds, ok := wholeNumber(expiresIn)
 	// WeChat documents at most 7200; a day leaves room and keeps the sum in range.
 	if !ok || seconds <= 0 || seconds > 86400 {
 		return "", 0, malformed(call, "expires_in is missing or out of range")

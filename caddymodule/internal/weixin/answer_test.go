@@ -1,4 +1,5 @@
 // answer_test.go: what is an answer of WeChat and what only looks like one (C17).
+
 package weixin
 
 import (
@@ -147,12 +148,20 @@ func TestReadPhone(t *testing.T) {
 		return `{"errcode":0,"errmsg":"ok","phone_info":{"phoneNumber":"13580006666","purePhoneNumber":"13580006666","countryCode":` + country + `,` + mark + `}}`
 	}
 	want := PhoneInfo{"13580006666", "13580006666", "86", Watermark{"wx4f4bc4dec97d474b", 1637744274}}
-	for _, country := range []string{`86`, `"86"`} {
+	for _, country := range []string{`86`, `"86"`, `"+86"`, `" + 86"`} {
 		if got, err := readPhone(CallPhoneNumber, answer{200, []byte(good(country))}); got != want || err != nil {
 			t.Errorf("countryCode %s: %+v, %v; want %+v", country, got, err, want)
 		}
 	}
+	marked := strings.NewReplacer(`"phoneNumber":"13580006666"`, `"phoneNumber":"+852 5123-4567"`, `"purePhoneNumber":"13580006666"`, `"purePhoneNumber":"5123-4567"`).
+		Replace(good(`"+852"`))
+	want = PhoneInfo{"+85251234567", "51234567", "852", want.Watermark}
+	if got, err := readPhone(CallPhoneNumber, answer{200, []byte(marked)}); got != want || err != nil {
+		t.Errorf("%s: %+v, %v; want %+v", marked, got, err, want)
+	}
 	bad := []string{
+		good(`"++86"`), good(`"86+"`), good(`"+"`), good(`" "`), strings.Replace(good(`86`), `"13580006666"`, `" - "`, 1),
+		strings.Replace(good(`86`), `"13580006666"`, `"135 80006666"`, 1),
 		`{"errcode":0}`, `{"errcode":0,"phone_info":null}`, `{"errcode":0,"phone_info":{}}`,
 		good(`null`), good(`""`), good(`8.6`), good(`"86\n"`), good(`-86`),
 		strings.Replace(good(`86`), mark, `"watermark":null`, 1),

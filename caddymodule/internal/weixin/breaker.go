@@ -1,4 +1,5 @@
 // breaker.go: when to stop asking a WeChat that does not answer.
+
 package weixin
 
 import (
@@ -9,13 +10,13 @@ import (
 	"github.com/sony/gobreaker/v2"
 )
 
-// BreakerOptions say when a breaker opens and how it recovers. The zero value is
+// breakerOptions say when a breaker opens and how it recovers. The zero value is
 // usable. Failures are the kinds busy, unreachable and timeout; every errcode but -1
 // is a healthy answer. A caller that went away is not counted, and neither is an answer
 // that nobody can read: it came at once, and asking less makes it no better.
 //
 // Negative values are refused.
-type BreakerOptions struct {
+type breakerOptions struct {
 	// The sliding window in which results count. Default: 10s.
 	Window time.Duration
 	// So many failures in a row open the breaker. Default: 10.
@@ -32,7 +33,7 @@ type BreakerOptions struct {
 	Probes int
 }
 
-func (o BreakerOptions) withDefaults() (BreakerOptions, error) {
+func (o breakerOptions) withDefaults() (breakerOptions, error) {
 	if o.Window < 0 || o.ConsecutiveFailures < 0 || o.MinRequests < 0 || o.OpenFor < 0 || o.Probes < 0 ||
 		!(o.FailureRatio >= 0 && o.FailureRatio <= 1) {
 		return o, errors.New("weixin: a breaker setting is out of range")
@@ -70,7 +71,7 @@ type breaker struct {
 	openUntil atomic.Int64
 }
 
-func newBreaker(o BreakerOptions) *breaker {
+func newBreaker(o breakerOptions) *breaker {
 	b := &breaker{openFor: o.OpenFor}
 	b.cb = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		MaxRequests:  uint32(o.Probes),
@@ -91,7 +92,7 @@ func newBreaker(o BreakerOptions) *breaker {
 		IsSuccessful: func(err error) bool { return !breaks(KindOf(err)) },
 		IsExcluded: func(err error) bool {
 			kind := KindOf(err)
-			return errors.Is(err, errNotCounted) || kind == KindCanceled || kind == KindMalformed
+			return errors.Is(err, errNotCounted) || kind == KindCanceled || kind == KindMalformed || kind == KindOverloaded
 		},
 	})
 	return b

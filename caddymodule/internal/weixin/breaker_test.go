@@ -1,4 +1,5 @@
 // breaker_test.go: a WeChat that fails is left alone and found again (M3).
+
 package weixin
 
 import (
@@ -14,7 +15,7 @@ import (
 // testBreaker is a breaker with the documented defaults, on the bubble's clock.
 func testBreaker(t *testing.T) *breaker {
 	t.Helper()
-	o, err := BreakerOptions{}.withDefaults()
+	o, err := breakerOptions{}.withDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,17 +81,17 @@ func TestUnusedProbesDoNotStick(t *testing.T) {
 		}
 		defer c.Close()
 		tell(c.exchange, 10, &Error{Kind: KindTimeout})
-		if _, err := c.Acquire(t.Context(), nil); KindOf(err) != KindShed {
+		if _, err := c.Acquire(t.Context(), CallCode2Session, "", nil); KindOf(err) != KindShed {
 			t.Fatalf("%v, want shed", err)
 		}
 		time.Sleep(5100 * time.Millisecond)
 		for i := range 50 {
-			a, errA := c.Acquire(t.Context(), nil)
-			b, errB := c.Acquire(t.Context(), nil)
+			a, errA := c.Acquire(t.Context(), CallCode2Session, "", nil)
+			b, errB := c.Acquire(t.Context(), CallCode2Session, "", nil)
 			if errA != nil || errB != nil {
 				t.Fatalf("round %d: %v, %v", i, errA, errB)
 			}
-			_, err := c.Acquire(t.Context(), nil)
+			_, err := c.Acquire(t.Context(), CallCode2Session, "", nil)
 			wantKind(t, err, KindShed)
 			// One is released unused, one is cancelled before it is sent.
 			ctx, cancel := context.WithCancel(t.Context())
@@ -101,8 +102,8 @@ func TestUnusedProbesDoNotStick(t *testing.T) {
 			b.Release()
 			b.Release()
 		}
-		if len(c.gate.places) != 0 {
-			t.Errorf("%d places taken", len(c.gate.places))
+		if taken := c.gate.taken(); taken != 0 {
+			t.Errorf("%d places taken", taken)
 		}
 		if got := tell(c.exchange, 10, nil); got != 10 {
 			t.Errorf("%d of 10 calls after recovery", got)
@@ -153,7 +154,7 @@ func TestBreakerShare(t *testing.T) {
 // Refusals are answers of a healthy WeChat: one misconfigured app, or a crowd of bad
 // codes, must not shut out the others.
 func TestHealthyAnswersDoNotOpen(t *testing.T) {
-	for _, kind := range []Kind{KindBadCode, KindBlocked, KindRateLimited, KindRefused, KindBadToken, KindBadSignature, KindKeyGone, KindCanceled, KindMalformed} {
+	for _, kind := range []Kind{KindBadCode, KindBlocked, KindRateLimited, KindRefused, KindBadToken, KindBadSignature, KindKeyGone, KindCanceled, KindMalformed, KindOverloaded} {
 		if got := tell(testBreaker(t), 100, &Error{Kind: kind}); got != 100 {
 			t.Errorf("%s opens the breaker after %d", kind, got)
 		}
@@ -192,9 +193,9 @@ func TestStorm(t *testing.T) {
 			return
 		}
 		_, _ = w.Write([]byte(`{"errcode":-1,"errmsg":"system error"}`))
-	}, func(o *Options) { o.Breaker.OpenFor = 100 * time.Millisecond })
+	}, func(o *Options) { o.breaker.OpenFor = 100 * time.Millisecond })
 	for range 20 {
-		_, _ = c.PhoneNumber(t.Context(), "T", "c", "o", nil)
+		_, _ = c.PhoneNumber(t.Context(), "", "T", "c", "o", nil)
 	}
 	if got := calls.Swap(0); got != 10 {
 		t.Errorf("%d phone calls in a storm, want 10", got)

@@ -1,4 +1,5 @@
 // calls.go: the calls beside the login: the access_token and what is done with one.
+
 package weixin
 
 import (
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -32,7 +34,7 @@ func (c *Client) StableToken(ctx context.Context, app App, force bool, o *Observ
 	if err != nil {
 		return "", 0, notSent(CallStableToken)
 	}
-	err = c.guarded(ctx, c.token, CallStableToken, o, func(ctx context.Context) error {
+	err = c.guarded(ctx, c.token, CallStableToken, "", o, func(ctx context.Context) error {
 		a, err := c.send(ctx, request{
 			call: CallStableToken, method: http.MethodPost, path: "/cgi-bin/stable_token", body: body,
 		})
@@ -48,10 +50,11 @@ func (c *Client) StableToken(ctx context.Context, app App, force bool, o *Observ
 // PhoneInfo is a user's phone number as WeChat knows it.
 type PhoneInfo struct {
 	// With the country code for numbers outside China, for example "+6581234567".
+	// Dashes and blanks between the digits are taken out, here and below.
 	PhoneNumber string
 	// Without it.
 	PurePhoneNumber string
-	// Digits, for example "86".
+	// Digits, for example "86"; WeChat's "+852" is "852" here.
 	CountryCode string
 	// Whose data this is; the caller compares AppID with its own.
 	Watermark Watermark
@@ -65,8 +68,10 @@ type Watermark struct {
 }
 
 var (
-	phoneForm       = regexp.MustCompile(`^\+?[0-9][0-9 ()-]{0,30}[0-9]$`)
-	countryCodeForm = regexp.MustCompile(`^\+?[0-9]{1,6}$`)
+	phoneForm       = regexp.MustCompile(`^\+?[0-9]{1,32}$`)
+	countryCodeForm = regexp.MustCompile(`^[0-9]{1,6}$`)
+	// withoutMarks takes out what people and networks put between the digits.
+	withoutMarks = strings.NewReplacer(" ", "", "-", "")
 )
 
 // PhoneNumber exchanges the code of a phone number button. WeChat checks that the code
@@ -76,7 +81,7 @@ var (
 // and the kinds of a failed call.
 //
 // Source: WeChat documentation, "手机号快速验证" (getPhoneNumber).
-func (c *Client) PhoneNumber(ctx context.Context, accessToken, code, openID string, o *Observer) (info PhoneInfo, err error) {
+func (c *Client) PhoneNumber(ctx context.Context, network, accessToken, code, openID string, o *Observer) (info PhoneInfo, err error) {
 	body, err := json.Marshal(struct {
 		Code   string `json:"code"`
 		OpenID string `json:"openid,omitempty"`
@@ -84,7 +89,7 @@ func (c *Client) PhoneNumber(ctx context.Context, accessToken, code, openID stri
 	if err != nil {
 		return PhoneInfo{}, notSent(CallPhoneNumber)
 	}
-	err = c.guarded(ctx, c.use, CallPhoneNumber, o, func(ctx context.Context) error {
+	err = c.guarded(ctx, c.use, CallPhoneNumber, network, o, func(ctx context.Context) error {
 		a, err := c.send(ctx, request{
 			call: CallPhoneNumber, method: http.MethodPost, path: "/wxa/business/getuserphonenumber",
 			query: url.Values{"access_token": {accessToken}}, body: body,
@@ -127,10 +132,13 @@ func readPhone(call Call, a answer) (PhoneInfo, error) {
 	var ok [5]bool
 	info.PhoneNumber, ok[0] = text(p.PhoneNumber)
 	info.PurePhoneNumber, ok[1] = text(p.PurePhoneNumber)
-	if info.CountryCode, ok[2] = text(p.CountryCode); !ok[2] && p.CountryCode.Kind() == '0' {
+	if info.CountryCode, ok[2] = text(p.CountryCode); ok[2] {
+		info.CountryCode = strings.TrimPrefix(withoutMarks.Replace(info.CountryCode), "+")
+	} else if p.CountryCode.Kind() == '0' {
 		// A sample of 2022 prints the number 86.
 		info.CountryCode, ok[2] = p.CountryCode.String(), true
 	}
+	info.PhoneNumber, info.PurePhoneNumber = withoutMarks.Replace(info.PhoneNumber), withoutMarks.Replace(info.PurePhoneNumber)
 	info.Watermark.AppID, ok[3] = text(mark.AppID)
 	info.Watermark.Timestamp, ok[4] = wholeNumber(mark.Timestamp)
 	if ok != [5]bool{true, true, true, true, true} ||
@@ -147,8 +155,8 @@ func readPhone(call Call, a answer) (PhoneInfo, error) {
 // the kinds of a failed call say nothing about the key.
 //
 // Source: WeChat documentation, "检验登录态" (checkSessionKey).
-func (c *Client) CheckSession(ctx context.Context, accessToken, openID, sessionKey string, o *Observer) error {
-	return c.guarded(ctx, c.use, CallCheckSession, o, func(ctx context.Context) error {
+func (c *Client) CheckSession(ctx context.Context, network, accessToken, openID, sessionKey string, o *Observer) error {
+	return c.guarded(ctx, c.use, CallCheckSession, network, o, func(ctx context.Context) error {
 		a, err := c.sendSigned(ctx, CallCheckSession, "/wxa/checksession", accessToken, openID, sessionKey)
 		if err != nil {
 			return err
@@ -162,8 +170,8 @@ func (c *Client) CheckSession(ctx context.Context, accessToken, openID, sessionK
 // with CheckSession.
 //
 // Source: WeChat documentation, "重置登录态" (resetUserSessionKey).
-func (c *Client) ResetSessionKey(ctx context.Context, accessToken, openID, sessionKey string, o *Observer) (newKey string, err error) {
-	err = c.guarded(ctx, c.use, CallResetSessionKey, o, func(ctx context.Context) error {
+func (c *Client) ResetSessionKey(ctx context.Context, network, accessToken, openID, sessionKey string, o *Observer) (newKey string, err error) {
+	err = c.guarded(ctx, c.use, CallResetSessionKey, network, o, func(ctx context.Context) error {
 		a, err := c.sendSigned(ctx, CallResetSessionKey, "/wxa/resetusersessionkey", accessToken, openID, sessionKey)
 		if err != nil {
 			return err

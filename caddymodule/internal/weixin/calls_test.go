@@ -1,4 +1,5 @@
 // calls_test.go: the calls with an access_token, as WeChat's pages describe them.
+
 package weixin
 
 import (
@@ -30,18 +31,18 @@ func TestPhoneNumberRequest(t *testing.T) {
 		}
 		_, _ = io.WriteString(w, `{"errcode":0,"errmsg":"ok","phone_info":{"phoneNumber":"+6581234567","purePhoneNumber":"81234567","countryCode":"65","watermark":{"timestamp":1,"appid":"wx"}}}`)
 	})
-	info, err := c.PhoneNumber(t.Context(), "T&1", `c"ode`, "oALICE", nil)
+	info, err := c.PhoneNumber(t.Context(), "", "T&1", `c"ode`, "oALICE", nil)
 	if err != nil || info.PhoneNumber != "+6581234567" || info.PurePhoneNumber != "81234567" || info.CountryCode != "65" || info.Watermark != (Watermark{"wx", 1}) {
 		t.Errorf("%+v, %v", info, err)
 	}
 	if len(got) != 2 || got["code"] != `c"ode` || got["openid"] != "oALICE" {
 		t.Errorf("body %v", got)
 	}
-	if _, err = c.PhoneNumber(t.Context(), "T&1", "code", "", nil); err != nil || len(got) != 1 {
+	if _, err = c.PhoneNumber(t.Context(), "", "T&1", "code", "", nil); err != nil || len(got) != 1 {
 		t.Errorf("without openid: body %v, %v", got, err)
 	}
 	// JSON cannot carry it; it must be refused here, not sent mangled.
-	if _, err = c.PhoneNumber(t.Context(), "T&1", "\xff", "", nil); KindOf(err) != KindRefused {
+	if _, err = c.PhoneNumber(t.Context(), "", "T&1", "\xff", "", nil); KindOf(err) != KindRefused {
 		t.Errorf("a code that is not UTF-8: %v", err)
 	}
 }
@@ -49,7 +50,7 @@ func TestPhoneNumberRequest(t *testing.T) {
 func TestSessionKeyCalls(t *testing.T) {
 	body := `{"errcode":0,"errmsg":"ok"}`
 	c := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) })
-	if err := c.CheckSession(t.Context(), "T", "oALICE", testKey, nil); err != nil {
+	if err := c.CheckSession(t.Context(), "", "T", "oALICE", testKey, nil); err != nil {
 		t.Error(err)
 	}
 	for answer, want := range map[string]Kind{
@@ -59,17 +60,17 @@ func TestSessionKeyCalls(t *testing.T) {
 		`{}`:                                             KindMalformed,
 	} {
 		body = answer
-		wantKind(t, c.CheckSession(t.Context(), "T", "oALICE", testKey, nil), want)
-		_, err := c.ResetSessionKey(t.Context(), "T", "oALICE", testKey, nil)
+		wantKind(t, c.CheckSession(t.Context(), "", "T", "oALICE", testKey, nil), want)
+		_, err := c.ResetSessionKey(t.Context(), "", "T", "oALICE", testKey, nil)
 		wantKind(t, err, want)
 	}
 	body = `{"errcode":0,"errmsg":"ok",` + oid + `,` + key + `}`
-	if got, err := c.ResetSessionKey(t.Context(), "T", "oALICE", testKey, nil); got != "tiihtNczf5v6AKRyjwEUhQ==" || err != nil {
+	if got, err := c.ResetSessionKey(t.Context(), "", "T", "oALICE", testKey, nil); got != "tiihtNczf5v6AKRyjwEUhQ==" || err != nil {
 		t.Errorf("new key %q, %v", got, err)
 	}
 	// Another user's key must not end up in this one's session.
 	body = strings.Replace(body, "oALICE", "oEVE", 1)
-	got, err := c.ResetSessionKey(t.Context(), "T", "oALICE", testKey, nil)
+	got, err := c.ResetSessionKey(t.Context(), "", "T", "oALICE", testKey, nil)
 	if wantKind(t, err, KindMalformed); got != "" {
 		t.Errorf("a key came with the error")
 	}

@@ -1,4 +1,5 @@
 // cause.go: what may be told of a network failure, and which kind it is.
+
 package weixin
 
 import (

@@ -1,4 +1,5 @@
 // client.go: what lives as long as a base URL is configured, and how it is built.
+
 package weixin
 
 import (
@@ -26,15 +27,14 @@ type Options struct {
 	// How many calls may wait for their turn; more are shed. Default: 1024.
 	// Negative: none wait.
 	MaxQueue int
-	// When to stop asking a WeChat that does not answer.
-	Breaker BreakerOptions
-
-	// Test seams: trusted roots, egress proxy.
+	// Test seams: when to stop asking a WeChat that does not answer, trusted roots,
+	// egress proxy.
+	breaker breakerOptions
 	rootCAs *x509.CertPool
 	proxy   func(*http.Request) (*url.URL, error)
 }
 
-// App is a mini program as WeChat knows it.
+// App is an application of any kind as WeChat knows it.
 type App struct {
 	// The AppID, for example wx4f4bc4dec97d474b.
 	ID string
@@ -59,6 +59,8 @@ type Client struct {
 	// life ends with Close and bounds the token fetches that outlive their callers.
 	life context.Context
 	end  context.CancelFunc
+
+	refusals refusals
 }
 
 // New builds a client. It opens no connection. The error tells what is wrong with
@@ -80,7 +82,7 @@ func New(o Options) (*Client, error) {
 	case o.MaxQueue < 0:
 		o.MaxQueue = 0
 	}
-	if o.Breaker, err = o.Breaker.withDefaults(); err != nil {
+	if o.breaker, err = o.breaker.withDefaults(); err != nil {
 		return nil, err
 	}
 	life, end := context.WithCancel(context.Background())
@@ -88,10 +90,11 @@ func New(o Options) (*Client, error) {
 		base:      base,
 		transport: newTransport(base, o),
 		gate:      newGate(o.MaxConcurrent, o.MaxQueue),
-		exchange:  newBreaker(o.Breaker),
-		token:     newBreaker(o.Breaker),
-		use:       newBreaker(o.Breaker),
+		exchange:  newBreaker(o.breaker),
+		token:     newBreaker(o.breaker),
+		use:       newBreaker(o.breaker),
 		life:      life,
+		refusals:  refusals{apps: make(map[string]refusal)},
 		end:       end,
 	}, nil
 }
@@ -143,10 +146,10 @@ func loopback(host string) bool {
 }
 
 // guarded makes one call in one place of the queue, asking the group's breaker.
-func (c *Client) guarded(ctx context.Context, b *breaker, call Call, o *Observer, do func(context.Context) error) (err error) {
+func (c *Client) guarded(ctx context.Context, b *breaker, call Call, network string, o *Observer, do func(context.Context) error) (err error) {
 	start := time.Now()
 	defer func() { o.done(call, start, err) }()
-	slot, err := c.acquire(ctx, b, call)
+	slot, err := c.acquire(ctx, b, call, network)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,5 @@
 // client_test.go: which options make a client, and what closing one does.
+
 package weixin
 
 import (
@@ -65,23 +66,23 @@ func TestBaseURL(t *testing.T) {
 
 func TestOptions(t *testing.T) {
 	c := newClient(t, "")
-	if cap(c.gate.places) != 64 || c.gate.maxQueue != 1024 {
-		t.Errorf("defaults %d, %d; want 64, 1024", cap(c.gate.places), c.gate.maxQueue)
+	if g := c.gate; g.places != 64 || g.maxQueue != 1024 || g.partPlaces != 16 || g.partQueue != 256 {
+		t.Errorf("defaults %d, %d, parts %d, %d; want 64, 1024, 16, 256", g.places, g.maxQueue, g.partPlaces, g.partQueue)
 	}
-	want := BreakerOptions{10 * time.Second, 10, 20, 0.6, 5 * time.Second, 2}
-	if got, err := (BreakerOptions{}).withDefaults(); got != want || err != nil {
+	want := breakerOptions{10 * time.Second, 10, 20, 0.6, 5 * time.Second, 2}
+	if got, err := (breakerOptions{}).withDefaults(); got != want || err != nil {
 		t.Errorf("breaker defaults %+v, %v; want %+v", got, err, want)
 	}
 	for _, o := range []Options{
 		{MaxConcurrent: -1},
-		{Breaker: BreakerOptions{Window: -1}},
-		{Breaker: BreakerOptions{ConsecutiveFailures: -1}},
-		{Breaker: BreakerOptions{MinRequests: -1}},
-		{Breaker: BreakerOptions{FailureRatio: -0.1}},
-		{Breaker: BreakerOptions{FailureRatio: 1.1}},
-		{Breaker: BreakerOptions{FailureRatio: math.NaN()}},
-		{Breaker: BreakerOptions{OpenFor: -1}},
-		{Breaker: BreakerOptions{Probes: -1}},
+		{breaker: breakerOptions{Window: -1}},
+		{breaker: breakerOptions{ConsecutiveFailures: -1}},
+		{breaker: breakerOptions{MinRequests: -1}},
+		{breaker: breakerOptions{FailureRatio: -0.1}},
+		{breaker: breakerOptions{FailureRatio: 1.1}},
+		{breaker: breakerOptions{FailureRatio: math.NaN()}},
+		{breaker: breakerOptions{OpenFor: -1}},
+		{breaker: breakerOptions{Probes: -1}},
 	} {
 		if c, err := New(o); err == nil {
 			_ = c.Close()

@@ -1,4 +1,5 @@
 // errcode.go: what WeChat's error numbers mean, and the two facts taken from errmsg.
+
 package weixin
 
 import (
@@ -32,6 +33,17 @@ var kinds = map[int]Kind{
 // to a code of another user is not published; 40003, "the openid does not fit", is
 // the client's doing whenever it comes.
 var callKinds = map[Call]map[int]Kind{
+	// 40030, 42002 and 42007 speak of a refresh_token, which this package never sends.
+	// WeChat's way out of each is the same as for a code: authorize again.
+	CallOAuthToken: {
+		42003: KindBadCode, 41008: KindBadCode, 40030: KindBadCode, 42002: KindBadCode, 42007: KindBadCode,
+	},
+	CallUserInfo: {
+		40001: KindBadToken, 40014: KindBadToken, 42001: KindBadToken, 41001: KindBadToken, 42007: KindBadToken,
+	},
+	CallJSAPITicket: {
+		40001: KindBadToken, 40014: KindBadToken, 42001: KindBadToken, 41001: KindBadToken,
+	},
 	CallPhoneNumber: {
 		40001: KindBadToken, 40014: KindBadToken, 42001: KindBadToken, 41001: KindBadToken,
 		40013: KindBadCode, 40003: KindBadCode,
@@ -59,16 +71,18 @@ func kindOfErrcode(call Call, errcode int) Kind {
 // hints tell an operator what to do about a refusal.
 var hints = map[int]string{
 	40001: "check the app secret",
+	40003: "the openid does not belong to the token",
 	40002: "grant_type was not understood; this is a bug of the gateway",
 	40013: "check the app id",
 	40125: "check the app secret; it may have been reset in the console",
 	40243: "the app secret is frozen in the console; unfreeze it there (takes about 10 minutes)",
 	41002: "the app id did not arrive; a proxy on the way may drop the query",
+	41003: "the refresh_token did not arrive; this is a bug of the gateway",
 	41004: "the app secret did not arrive; is it configured?",
 	41008: "the code did not arrive; a proxy on the way may drop the query",
 	43001: "a GET was wanted; a proxy on the way may change the method",
 	43002: "a POST was wanted; a proxy on the way may change the method",
-	48001: "this app has no permission for the API",
+	48001: "this app, or the scope that the user agreed to, has no permission for the API",
 	48004: "the API is closed to this app for violations; see the messages in the console",
 	50002: "the account is limited; see the messages in the console",
 	50004: "this app may not fetch access tokens",

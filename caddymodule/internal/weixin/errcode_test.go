@@ -1,4 +1,5 @@
 // errcode_test.go: every documented errcode, what it becomes and what it tells.
+
 package weixin
 
 import (
@@ -10,10 +11,12 @@ import (
 
 func TestErrcodes(t *testing.T) {
 	const login, token, phone, check, reset = CallCode2Session, CallStableToken, CallPhoneNumber, CallCheckSession, CallResetSessionKey
-	all := []Call{login, token, phone, check, reset}
+	const oauth, user, ticket = CallOAuthToken, CallUserInfo, CallJSAPITicket
+	all := []Call{login, token, phone, check, reset, oauth, user, ticket}
 	signed := []Call{check, reset}
-	use := []Call{phone, check, reset}
-	own := []Call{login, token}
+	use := []Call{phone, check, reset, user, ticket}
+	own := []Call{login, token, oauth}
+	unsigned := []Call{login, token, phone, oauth, user, ticket}
 	for _, tt := range []struct {
 		errcode int
 		calls   []Call
@@ -27,13 +30,23 @@ func TestErrcodes(t *testing.T) {
 		{40226, all, KindBlocked, 0, "blocks"},
 		{45011, all, KindRateLimited, time.Minute, "quota"},
 		{45009, all, KindRateLimited, time.Hour, "quota"},
-		{40013, []Call{login, token, check, reset}, KindRefused, 0, "app id"},
+		{40013, []Call{login, token, check, reset, oauth, user, ticket}, KindRefused, 0, "app id"},
 		{40013, []Call{phone}, KindBadCode, 0, "code"},
 		{40125, all, KindRefused, 0, "app secret"},
 		{40002, all, KindRefused, 0, "grant_type"},
 		{41002, all, KindRefused, 0, "app id"},
 		{41004, all, KindRefused, 0, "app secret"},
-		{41008, all, KindRefused, 0, "code"},
+		{41008, []Call{login, token, phone, check, reset, user, ticket}, KindRefused, 0, "code"},
+		{41008, []Call{oauth}, KindBadCode, 0, "code"},
+		{42003, []Call{oauth}, KindBadCode, 0, "expired"},
+		{42003, []Call{login, token, phone, user}, KindRefused, 0, "return codes"},
+		{40030, []Call{oauth}, KindBadCode, 0, "code"},
+		{42002, []Call{oauth}, KindBadCode, 0, "code"},
+		{42007, []Call{oauth}, KindBadCode, 0, "code"},
+		{42007, []Call{user}, KindBadToken, 0, "access_token"},
+		{40003, []Call{phone}, KindBadCode, 0, "code"},
+		{40003, []Call{login, oauth, user, check}, KindRefused, 0, "openid"},
+		{41003, []Call{oauth}, KindRefused, 0, "refresh_token"},
 		{40164, all, KindRefused, 0, "IP white list"},
 		{40243, all, KindRefused, 0, "frozen"},
 		{43001, all, KindRefused, 0, "GET"},
@@ -60,9 +73,9 @@ func TestErrcodes(t *testing.T) {
 		{41001, own, KindRefused, 0, "return codes"},
 		{41001, use, KindBadToken, 0, "access_token"},
 		{87007, signed, KindKeyGone, 0, "gone"},
-		{87007, []Call{login, token, phone}, KindRefused, 0, "return codes"},
+		{87007, unsigned, KindRefused, 0, "return codes"},
 		{87009, signed, KindBadSignature, 0, "session_key"},
-		{87009, []Call{login, token, phone}, KindRefused, 0, "return codes"},
+		{87009, unsigned, KindRefused, 0, "return codes"},
 	} {
 		for _, call := range tt.calls {
 			body := fmt.Sprintf(`{"errcode":%d,"errmsg":"words of WeChat, rid: 6270dbb5-47d9f324-018472b7"}`, tt.errcode)
@@ -130,7 +143,7 @@ func TestEgressIP(t *testing.T) {
 
 func TestEveryKindHasWords(t *testing.T) {
 	for _, kind := range []Kind{KindBadCode, KindBlocked, KindRateLimited, KindRefused, KindBadToken, KindBadSignature,
-		KindKeyGone, KindMalformed, KindBusy, KindUnreachable, KindTimeout, KindShed, KindCanceled} {
+		KindKeyGone, KindMalformed, KindBusy, KindUnreachable, KindTimeout, KindShed, KindOverloaded, KindCanceled} {
 		if kindText[kind] == "" {
 			t.Errorf("%s has none", kind)
 		}

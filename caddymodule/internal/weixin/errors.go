@@ -1,4 +1,5 @@
 // errors.go: the one error type, its closed set of kinds, and what it says.
+
 package weixin
 
 import (
@@ -16,7 +17,8 @@ type Kind string
 // breaker.
 const (
 	// KindBadCode: the code is wrong, expired, used or of another app (40029,
-	// 40163; for a phone code also 40013). The client must get a new one. Healthy.
+	// 40163; 42003 and 41008 for a code of web or app login; 40013 for a phone code).
+	// The client must get a new one. Healthy.
 	KindBadCode Kind = "bad_code"
 	// KindBlocked: WeChat blocks this high-risk user (40226). Healthy.
 	KindBlocked Kind = "blocked"
@@ -27,7 +29,8 @@ const (
 	// Healthy.
 	KindRefused Kind = "refused"
 	// KindBadToken: the access_token is invalid, replaced or expired (40001, 40014,
-	// 42001, 41001 on the calls that use one). Healthy.
+	// 42001, 41001 on the calls that use one; for a user's own token 42007, too, after
+	// a change of the user's password). Healthy.
 	KindBadToken Kind = "bad_token"
 	// KindBadSignature: the session_key that signed is not the user's (87009). Healthy.
 	KindBadSignature Kind = "bad_signature"
@@ -40,10 +43,15 @@ const (
 	KindBusy Kind = "busy"
 	// KindUnreachable: no connection, no TLS, or the connection broke.
 	KindUnreachable Kind = "unreachable"
-	// KindTimeout: the deadline passed, in the queue or on the wire.
+	// KindTimeout: the deadline passed on the wire, or before the call began.
 	KindTimeout Kind = "timeout"
-	// KindShed: not sent, because the queue is full or the breaker is open.
+	// KindShed: not sent, because WeChat has been failing and the breaker is open.
 	KindShed Kind = "shed"
+	// KindOverloaded: not sent, because this gateway has too many calls to WeChat out
+	// or waiting, in all or for this client's network, or because so little time was
+	// left after the queue that no call fits in. It says nothing of WeChat. The code
+	// is unspent.
+	KindOverloaded Kind = "overloaded"
 	// KindCanceled: the caller gave up; the client went away.
 	KindCanceled Kind = "canceled"
 )
@@ -107,7 +115,8 @@ var kindText = map[Kind]string{
 	KindBusy:         "WeChat is busy",
 	KindUnreachable:  "WeChat cannot be reached",
 	KindTimeout:      "WeChat did not answer in time",
-	KindShed:         "not sent, to spare WeChat and this gateway",
+	KindShed:         "not sent, to spare WeChat",
+	KindOverloaded:   "not sent, the gateway has too many calls to WeChat",
 	KindCanceled:     "the caller gave up",
 }
 
@@ -130,7 +139,7 @@ func (e *Error) RetryAfter() time.Duration {
 		return time.Minute
 	case KindBusy, KindUnreachable, KindMalformed, KindTimeout:
 		return 5 * time.Second
-	case KindShed:
+	case KindShed, KindOverloaded:
 		return time.Second
 	default:
 		return 0

@@ -1,4 +1,5 @@
 // fuzz_test.go: no bytes make a reader panic or let a misshapen identity through.
+
 package weixin
 
 import (
@@ -6,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/go-json-experiment/json"
 )
 
 func FuzzReadAnswer(f *testing.F) {
@@ -16,7 +19,8 @@ func FuzzReadAnswer(f *testing.F) {
 		`{"openid":"oA","OPENID":"oEVE","session_key":"tiihtNczf5v6AKRyjwEUhQ=="}`,
 		`{"openid":"oA","openid":"oEVE","session_key":"tiihtNczf5v6AKRyjwEUhQ=="}`,
 		`{"openid":"oA","session_key":"tiihtNczf5v6AKRyjwEUhQ=="}{}`, "\xef\xbb\xbf{}",
-		`{"access_token":"t","expires_in":7200}`,
+		`{"access_token":"t","expires_in":7200}`, goodOAuth, `{"ticket":"t","expires_in":7200,"errcode":0}`,
+		`{"openid":"oA","nickname":"\ud800","errcode":0,"errmsg":"ok","privilege":[]}`,
 		`{"errcode":0,"phone_info":{"phoneNumber":"1","purePhoneNumber":"1","countryCode":86,"watermark":{"appid":"wx","timestamp":1}}}`,
 	} {
 		f.Add(200, []byte(seed))
@@ -39,6 +43,19 @@ func FuzzReadAnswer(f *testing.F) {
 		if _, life, err := readToken(CallStableToken, a); err == nil && life <= 0 {
 			t.Errorf("a token without life from %q", body)
 		}
+		if token, err := readOAuth(CallOAuthToken, a); err == nil && (status != 200 || !id.MatchString(token.OpenID) ||
+			token.UnionID != "" && !id.MatchString(token.UnionID) || token.UserToken.reveal() == "") {
+			t.Errorf("a misshapen token from %q", body)
+		} else if err != nil && token != (OAuthAnswer{}) {
+			t.Errorf("%q: %v with %v", body, err, token)
+		}
+		if info, err := readUserInfo(CallUserInfo, a, "oA"); err == nil {
+			var w wire
+			if err := json.Unmarshal(info.Object, &w); err != nil || string(w.OpenID) == "" || w.Errcode != nil {
+				t.Errorf("%q: user info %q, %v", body, info.Object, err)
+			}
+		}
+		_, _, _ = readTicket(CallJSAPITicket, a)
 		_, _ = readPhone(CallPhoneNumber, a)
 		_ = readOK(CallCheckSession, a)
 	})

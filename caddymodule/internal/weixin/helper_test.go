@@ -1,4 +1,5 @@
 // helper_test.go: the fakes of WeChat that the tests share.
+
 package weixin
 
 import (
@@ -64,7 +65,7 @@ func say(body string) http.HandlerFunc {
 
 // exchange is the whole of a login's two steps.
 func exchange(ctx context.Context, c *Client, code string) (SessionAnswer, error) {
-	slot, err := c.Acquire(ctx, nil)
+	slot, err := c.Acquire(ctx, CallCode2Session, "", nil)
 	if err != nil {
 		return SessionAnswer{}, err
 	}
@@ -171,6 +172,13 @@ func (s *rawServer) seen() []string {
 }
 
 func (s *rawServer) url() string { return "http://" + s.Addr().String() }
+
+// taken is how many places are in use.
+func (g *gate) taken() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.busy
+}
 
 func deadline(t testing.TB, d time.Duration) context.Context {
 	t.Helper()

@@ -1,4 +1,5 @@
 // hostile_test.go: bodies and headers that are slow, huge or false (M6).
+
 package weixin
 
 import (

@@ -1,4 +1,5 @@
 // observe.go: how a caller's metrics hear of each call.
+
 package weixin
 
 import "time"
@@ -9,10 +10,13 @@ type Call string
 // The calls this package makes.
 const (
 	CallCode2Session    Call = "code2session"
+	CallOAuthToken      Call = "oauth_token"
+	CallUserInfo        Call = "userinfo"
 	CallStableToken     Call = "stable_token"
 	CallPhoneNumber     Call = "phone_number"
 	CallCheckSession    Call = "check_session"
 	CallResetSessionKey Call = "reset_session_key"
+	CallJSAPITicket     Call = "jsapi_ticket"
 )
 
 // ResultOK is what an Observer is told in place of a kind when a call succeeded.

@@ -1,4 +1,5 @@
-// secret.go: the app secret, which can be sent but not printed.
+// secret.go: an app secret or a user's access_token, which can be sent but not printed.
+
 package weixin
 
 import (
@@ -20,9 +21,6 @@ type Secret struct {
 
 // NewSecret wraps a text, for example the app secret of the console.
 func NewSecret(text string) Secret { return Secret{text: &text} }
-
-// Empty reports whether there is nothing to send.
-func (s Secret) Empty() bool { return s.text == nil || *s.text == "" }
 
 // reveal is the one way to the text; only request builders call it.
 func (s Secret) reveal() string {

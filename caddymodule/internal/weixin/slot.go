@@ -1,4 +1,5 @@
 // slot.go: the code exchange in two steps, a slot first and then the one request.
+
 package weixin
 
 import (
@@ -17,6 +18,7 @@ type Slot struct {
 	client   *Client
 	observer *Observer
 	call     Call
+	network  string
 	// tell reports to the breaker, the first time only: a slot whose call ran has
 	// spoken, one released unused must free its probe without a verdict.
 	tell    func(error)
@@ -25,22 +27,29 @@ type Slot struct {
 	release sync.Once
 }
 
-// Acquire waits for the right to exchange one code. The error is KindShed when the
-// queue is full or the breaker is open, KindTimeout or KindCanceled when ctx ends
-// first. Nothing is sent; the code is unspent. On success Release must follow.
-// The observer hears of this failure and of the exchange; it may be nil.
-func (c *Client) Acquire(ctx context.Context, o *Observer) (*Slot, error) {
+// Acquire waits for the right to exchange one code, by the call that will do it:
+// CallCode2Session for the code of a mini program, CallOAuthToken for that of any
+// other app. network names who asks, for example "203.0.113.0/24": one network can
+// hold a quarter of the places and of the queue. "" is limited by the whole alone.
+//
+// Nothing is sent; the code is unspent, and may be marked as redeemed after Acquire
+// and before the exchange. The error is KindShed while the breaker is open,
+// KindOverloaded when this gateway has too much to do or less than 500 ms would be
+// left of ctx after a wait, KindTimeout or KindCanceled when ctx has ended. On success
+// Release must follow. The observer hears of this failure and of the exchange; it may
+// be nil.
+func (c *Client) Acquire(ctx context.Context, call Call, network string, o *Observer) (*Slot, error) {
 	start := time.Now()
-	slot, err := c.acquire(ctx, c.exchange, CallCode2Session)
+	slot, err := c.acquire(ctx, c.exchange, call, network)
 	if err != nil {
-		o.done(CallCode2Session, start, err)
+		o.done(call, start, err)
 		return nil, err
 	}
 	slot.observer = o
 	return slot, nil
 }
 
-func (c *Client) acquire(ctx context.Context, b *breaker, call Call) (*Slot, error) {
+func (c *Client) acquire(ctx context.Context, b *breaker, call Call, network string) (*Slot, error) {
 	start := time.Now()
 	// Before the queue, so that an open breaker answers at once; and again after it,
 	// because it may have opened meanwhile, and because only the second question may
@@ -48,17 +57,17 @@ func (c *Client) acquire(ctx context.Context, b *breaker, call Call) (*Slot, err
 	if err := b.open(call); err != nil {
 		return nil, err
 	}
-	if err := c.gate.enter(ctx, call); err != nil {
+	if err := c.gate.enter(ctx, call, network); err != nil {
 		return nil, err
 	}
 	done, err := b.allow(call)
 	if err != nil {
-		c.gate.leave()
+		c.gate.leave(network)
 		return nil, err
 	}
 	var once sync.Once
 	tell := func(err error) { once.Do(func() { done(err) }) }
-	return &Slot{client: c, call: call, tell: tell, waited: time.Since(start)}, nil
+	return &Slot{client: c, call: call, network: network, tell: tell, waited: time.Since(start)}, nil
 }
 
 // Release gives the slot back. It is idempotent and must be called always, after the
@@ -68,7 +77,7 @@ func (s *Slot) Release() {
 	s.release.Do(func() {
 		s.used.Store(true)
 		s.tell(errNotCounted)
-		s.client.gate.leave()
+		s.client.gate.leave(s.network)
 	})
 }
 
@@ -80,27 +89,51 @@ func (s *Slot) Release() {
 //
 // Source: WeChat documentation, "小程序登录凭证校验" (auth.code2Session).
 func (s *Slot) Code2Session(ctx context.Context, app App, code string) (session SessionAnswer, err error) {
+	err = s.exchange(ctx, CallCode2Session, app, "/sns/jscode2session", "js_code", code, func(a answer) (err error) {
+		session, err = readSession(CallCode2Session, a)
+		return err
+	})
+	return session, err
+}
+
+// OAuthToken exchanges a code that a redirect, WeChat's QR script or its mobile SDK
+// brought, for apps of the kinds official, website and mobile. All that is said of
+// Code2Session holds.
+//
+// Source: WeChat documentation, "网页授权" and "网站应用微信登录开发指南",
+// /sns/oauth2/access_token.
+func (s *Slot) OAuthToken(ctx context.Context, app App, code string) (token OAuthAnswer, err error) {
+	err = s.exchange(ctx, CallOAuthToken, app, "/sns/oauth2/access_token", "code", code, func(a answer) (err error) {
+		token, err = readOAuth(CallOAuthToken, a)
+		return err
+	})
+	return token, err
+}
+
+// exchange makes the slot's one request and remembers what WeChat thinks of the app.
+func (s *Slot) exchange(ctx context.Context, call Call, app App, path, codeName, code string, read func(answer) error) (err error) {
 	start := time.Now()
-	defer func() { s.observer.done(CallCode2Session, start, err) }()
+	defer func() { s.observer.done(call, start, err) }()
+	if s.call != call {
+		return &Error{Call: call, Kind: KindShed, Cause: errors.New("this slot is for another call")}
+	}
 	err = s.run(ctx, func(ctx context.Context) error {
 		a, err := s.client.send(ctx, request{
-			call:   CallCode2Session,
-			method: http.MethodGet,
-			path:   "/sns/jscode2session",
+			call: call, method: http.MethodGet, path: path,
 			query: url.Values{
 				"appid":      {app.ID},
 				"secret":     {app.Secret.reveal()},
-				"js_code":    {code},
+				codeName:     {code},
 				"grant_type": {"authorization_code"},
 			},
 		})
 		if err != nil {
 			return err
 		}
-		session, err = readSession(CallCode2Session, a)
-		return err
+		return read(a)
 	})
-	return session, err
+	s.client.refusals.note(app.ID, err)
+	return err
 }
 
 // run makes the slot's one call and tells the breaker how it went. A panic leaves the

@@ -1,4 +1,5 @@
 // slot_test.go: the exchange in two steps, the queue, and what a flood does (M2, M5).
+
 package weixin
 
 import (
@@ -33,7 +34,7 @@ func TestFloodIsBounded(t *testing.T) {
 			switch _, err := exchange(ctx, c, testCode); KindOf(err) {
 			case "":
 				ok.Add(1)
-			case KindShed:
+			case KindOverloaded:
 				shed.Add(1)
 				if d := err.(*Error).RetryAfter(); d < time.Second {
 					t.Errorf("retry after %v", d)
@@ -50,8 +51,8 @@ func TestFloodIsBounded(t *testing.T) {
 	if ok.Load()+shed.Load() != logins || ok.Load() < limit+queue || shed.Load() == 0 || ok.Load() != served.Load() {
 		t.Errorf("ok %d, shed %d, served %d", ok.Load(), shed.Load(), served.Load())
 	}
-	if len(c.gate.places) != 0 || c.gate.waiting.Load() != 0 {
-		t.Errorf("%d places and %d waiting are left behind", len(c.gate.places), c.gate.waiting.Load())
+	if taken, queued := c.gate.taken(), c.gate.queue.Len(); taken != 0 || queued != 0 {
+		t.Errorf("%d places and %d waiting are left behind", taken, queued)
 	}
 }
 
@@ -59,37 +60,37 @@ func TestFloodIsBounded(t *testing.T) {
 func TestQueueObeysContext(t *testing.T) {
 	var calls atomic.Int32
 	c := serve(t, func(http.ResponseWriter, *http.Request) { calls.Add(1) }, func(o *Options) { o.MaxConcurrent = 1 })
-	slot, err := c.Acquire(t.Context(), nil)
+	slot, err := c.Acquire(t.Context(), CallCode2Session, "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = c.Acquire(deadline(t, 10*time.Millisecond), nil)
-	wantKind(t, err, KindTimeout)
+	_, err = c.Acquire(deadline(t, 10*time.Millisecond), CallCode2Session, "", nil)
+	wantKind(t, err, KindOverloaded)
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(10*time.Millisecond, cancel)
-	_, err = c.Acquire(ctx, nil)
+	_, err = c.Acquire(ctx, CallCode2Session, "", nil)
 	wantKind(t, err, KindCanceled)
 	slot.Release()
 	slot.Release()
-	if again, err := c.Acquire(t.Context(), nil); err != nil {
+	if again, err := c.Acquire(t.Context(), CallCode2Session, "", nil); err != nil {
 		t.Error(err)
 	} else {
 		again.Release()
 	}
-	if calls.Load() != 0 || len(c.gate.places) != 0 {
-		t.Errorf("%d calls, %d places taken", calls.Load(), len(c.gate.places))
+	if taken := c.gate.taken(); calls.Load() != 0 || taken != 0 {
+		t.Errorf("%d calls, %d places taken", calls.Load(), taken)
 	}
 }
 
 func TestQueueCanBeOff(t *testing.T) {
 	c := newClient(t, "http://127.0.0.1:1", func(o *Options) { o.MaxConcurrent, o.MaxQueue = 1, -1 })
-	slot, err := c.Acquire(t.Context(), nil)
+	slot, err := c.Acquire(t.Context(), CallCode2Session, "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer slot.Release()
-	_, err = c.Acquire(t.Context(), nil)
-	wantKind(t, err, KindShed)
+	_, err = c.Acquire(t.Context(), CallCode2Session, "", nil)
+	wantKind(t, err, KindOverloaded)
 }
 
 // A caller that loops over a slot would send a code twice.
@@ -99,7 +100,7 @@ func TestSlotIsForOneCall(t *testing.T) {
 		calls.Add(1)
 		_, _ = w.Write([]byte(`{"errcode":-1}`))
 	})
-	slot, err := c.Acquire(t.Context(), nil)
+	slot, err := c.Acquire(t.Context(), CallCode2Session, "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +112,7 @@ func TestSlotIsForOneCall(t *testing.T) {
 	slot.Release()
 	_, err = slot.Code2Session(t.Context(), testApp, testCode)
 	wantKind(t, err, KindShed)
-	unused, err := c.Acquire(t.Context(), nil)
+	unused, err := c.Acquire(t.Context(), CallCode2Session, "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,21 +136,21 @@ func TestObserver(t *testing.T) {
 	body := goodAnswer
 	c := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) },
 		func(o *Options) { o.MaxConcurrent, o.MaxQueue = 1, -1 })
-	slot, _ := c.Acquire(t.Context(), o)
-	_, _ = c.Acquire(t.Context(), o)
+	slot, _ := c.Acquire(t.Context(), CallCode2Session, "", o)
+	_, _ = c.Acquire(t.Context(), CallCode2Session, "", o)
 	_, _ = slot.Code2Session(t.Context(), testApp, testCode)
 	slot.Release()
 	body = `{"errcode":87009}`
-	_ = c.CheckSession(t.Context(), "T", "o", testKey, o)
-	_ = c.CheckSession(t.Context(), "T", "o", testKey, nil)
-	_ = c.CheckSession(t.Context(), "T", "o", testKey, &Observer{})
+	_ = c.CheckSession(t.Context(), "", "T", "o", testKey, o)
+	_ = c.CheckSession(t.Context(), "", "T", "o", testKey, nil)
+	_ = c.CheckSession(t.Context(), "", "T", "o", testKey, &Observer{})
 	body = `{"errcode":40029}`
-	_, _ = c.PhoneNumber(t.Context(), "T", "c", "o", o)
+	_, _ = c.PhoneNumber(t.Context(), "", "T", "c", "o", o)
 	body = `{"errcode":0,"openid":"o",` + key + `}`
-	_, _ = c.ResetSessionKey(t.Context(), "T", "o", testKey, o)
+	_, _ = c.ResetSessionKey(t.Context(), "", "T", "o", testKey, o)
 	body = `{"access_token":"T","expires_in":7200}`
 	_, _, _ = c.StableToken(t.Context(), testApp, false, o)
-	want := []seen{{"code2session", "shed"}, {"code2session", "ok"}, {"check_session", "bad_signature"},
+	want := []seen{{"code2session", "overloaded"}, {"code2session", "ok"}, {"check_session", "bad_signature"},
 		{"phone_number", "bad_code"}, {"reset_session_key", "ok"}, {"stable_token", "ok"}}
 	if len(got) != len(want) {
 		t.Fatalf("observed %v, want %v", got, want)

@@ -1,4 +1,5 @@
 // transport.go: the wire. Each request is sent once, and what comes back is bounded.
+
 package weixin
 
 import (

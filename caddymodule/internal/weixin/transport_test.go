@@ -1,4 +1,5 @@
 // transport_test.go: one request per call, on the wire, whatever the network does.
+
 package weixin
 
 import (
@@ -32,16 +33,29 @@ func TestNoSilentReplay(t *testing.T) {
 			return err
 		}, `^GET /sns/jscode2session\?appid=wx4f4bc4dec97d474b&grant_type=authorization_code&js_code=` + testCode + `&secret=` + testSecret + ` HTTP/1\.1\r\n` +
 			`Host: 127\.0\.0\.1:\d+\r\nUser-Agent: caddy-wechat\r\nAccept: application/json\r\n\r\n$`},
+		{"oauth_token", func(c *Client) error {
+			_, err := oauth(t.Context(), c, testCode)
+			return err
+		}, `^GET /sns/oauth2/access_token\?appid=wx4f4bc4dec97d474b&code=` + testCode + `&grant_type=authorization_code&secret=` + testSecret + ` HTTP/1\.1\r\n` +
+			`Host: [^\r]+\r\nUser-Agent: caddy-wechat\r\nAccept: application/json\r\n\r\n$`},
+		{"userinfo", func(c *Client) error {
+			_, err := c.UserInfo(t.Context(), "", NewSecret("TOKEN"), "oALICE", nil)
+			return err
+		}, `^GET /sns/userinfo\?access_token=TOKEN&lang=zh_CN&openid=oALICE HTTP/1\.1\r\n`},
+		{"jsapi_ticket", func(c *Client) error {
+			_, _, err := c.JSAPITicket(t.Context(), "TOKEN", nil)
+			return err
+		}, `^GET /cgi-bin/ticket/getticket\?access_token=TOKEN&type=jsapi HTTP/1\.1\r\n`},
 		{"check_session", func(c *Client) error {
-			return c.CheckSession(t.Context(), "TOKEN", "oALICE", testKey, nil)
+			return c.CheckSession(t.Context(), "", "TOKEN", "oALICE", testKey, nil)
 		}, `^GET /wxa/checksession\?access_token=TOKEN&openid=oALICE&sig_method=hmac_sha256&signature=46e043c5525c2d817c44be603d30837a808a1d930d038f6fdc3e62a201fed128 HTTP/1\.1\r\n` +
 			`Host: [^\r]+\r\nUser-Agent: caddy-wechat\r\nAccept: application/json\r\n\r\n$`},
 		{"reset_session_key", func(c *Client) error {
-			_, err := c.ResetSessionKey(t.Context(), "TOKEN", "oALICE", testKey, nil)
+			_, err := c.ResetSessionKey(t.Context(), "", "TOKEN", "oALICE", testKey, nil)
 			return err
 		}, `^GET /wxa/resetusersessionkey\?[^ ]+ HTTP/1\.1\r\nHost: [^\r]+\r\nUser-Agent: caddy-wechat\r\nAccept: application/json\r\n\r\n$`},
 		{"phone_number", func(c *Client) error {
-			_, err := c.PhoneNumber(t.Context(), "TOKEN", "phoneCode", "oALICE", nil)
+			_, err := c.PhoneNumber(t.Context(), "", "TOKEN", "phoneCode", "oALICE", nil)
 			return err
 		}, `^POST /wxa/business/getuserphonenumber\?access_token=TOKEN HTTP/1\.1\r\nHost: [^\r]+\r\nUser-Agent: caddy-wechat\r\nContent-Length: 40\r\n` +
 			`Accept: application/json\r\nContent-Type: application/json\r\n\r\n\{"code":"phoneCode","openid":"oALICE"\}$`},
@@ -156,7 +170,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 		})
 		_, err := exchange(t.Context(), c, testCode)
 		wantKind(t, err, KindMalformed)
-		_, err = c.PhoneNumber(t.Context(), "TOKEN", "c", "o", nil)
+		_, err = c.PhoneNumber(t.Context(), "", "TOKEN", "c", "o", nil)
 		wantKind(t, err, KindMalformed)
 	}
 	if visits.Load() != 0 {

@@ -1,0 +1,74 @@
+// keptmemory.go: what a keeper remembers of each name, under its one lock.
+
+package weixin
+
+import "errors"
+
+// record returns the name's record; k.mu is held.
+func (k *keeper) record(name string) *kept {
+	a := k.names[name]
+	if a == nil {
+		a = new(kept)
+		k.names[name] = a
+	}
+	return a
+}
+
+// known returns the remembered secret unless it is over or the one to avoid.
+func (k *keeper) known(name, avoid string) string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	a := k.names[name]
+	if a == nil || a.Token == avoid || !k.now().Before(a.Until) {
+		return ""
+	}
+	return a.Token
+}
+
+func (k *keeper) remember(name string, c cached) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	a := k.record(name)
+	a.cached, a.refusal = c, nil
+}
+
+// mayForce takes the right to force a refresh, if it is there. It is taken before the
+// call, so that a call that fails spends it too.
+func (k *keeper) mayForce(name string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	a := k.record(name)
+	now := k.now()
+	if !a.lastForce.IsZero() && now.Sub(a.lastForce) < forceInterval {
+		return false
+	}
+	a.lastForce = now
+	return true
+}
+
+// noteRefusal remembers answers that the next call would get again.
+func (k *keeper) noteRefusal(name string, err error) {
+	var e *Error
+	if !errors.As(err, &e) {
+		return
+	}
+	switch e.Kind {
+	case KindRefused, KindRateLimited, KindBadToken:
+	default:
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	a := k.record(name)
+	a.refusal, a.refusedAt = e, k.now()
+}
+
+func (k *keeper) recentRefusal(name string) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	a := k.names[name]
+	if a == nil || a.refusal == nil || k.now().Sub(a.refusedAt) >= refusalMemory {
+		return nil
+	}
+	return a.refusal
+}
