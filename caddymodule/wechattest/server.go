@@ -116,8 +116,14 @@ var wechatCalls = map[string]func(*Server, request) answer{
 }
 
 // ServeHTTP answers one call: of WeChat's, or of the phone's side below /sim/. Any other path is 404 with a plain
-// line, our choice.
+// line, our choice. What a foreign page may have sent (see foreign) gets 403 and is not in the record.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if why := foreign(r); why != "" {
+		a := simRefuse(http.StatusForbidden, "access_denied", why)
+		s.log(r, a, "foreign")
+		a.writeTo(w)
+		return
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		status := http.StatusBadRequest
