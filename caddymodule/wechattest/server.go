@@ -32,6 +32,8 @@ const (
 type Options struct {
 	// Apps maps AppID to AppSecret. Default: any well-formed AppID with any secret that is not empty.
 	Apps map[string]string
+	// Kinds maps AppID to the kind of the app. Default: mini for each of Apps, and where any AppID goes, any kind.
+	Kinds map[string]Kind
 	// NoUnionID plays apps that are not bound to an Open Platform account: no unionid anywhere. Default: bound
 	// (api_code2session: unionid is present when bound).
 	NoUnionID bool
@@ -74,7 +76,7 @@ const (
 
 // New returns a Server that knows no user yet. It starts nothing that would have to be stopped. Ours, not WeChat's.
 func New(opts Options) *Server {
-	opts.Apps = maps.Clone(opts.Apps)
+	opts.Apps, opts.Kinds = maps.Clone(opts.Apps), maps.Clone(opts.Kinds)
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}

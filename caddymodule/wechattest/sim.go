@@ -59,6 +59,9 @@ func (s *Server) simLogin(body []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if u.AppID != "" && !s.is(u.AppID, KindMini) {
+		return nil, errors.New("wx.login is for mini programs: a code of this app comes from /sim/oauth, or from a page below /connect/")
+	}
 	return struct {
 		Code string `json:"code"`
 	}{s.Login(u.AppID, u.OpenID)}, nil

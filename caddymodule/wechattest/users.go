@@ -53,8 +53,8 @@ func (u *user) ensureKey(now time.Time) {
 
 // Login does what wx.login does on the phone (page wx.login): it returns a code that is good for five minutes and
 // for one exchange, and it may replace the user's session key. An unknown user is made up; an empty openid means
-// somebody new; an empty appid means the only app, and where there is not just one, whichever exchanges the code
-// first. It mints codes of apps that the Server does not know, too: they are codes of another app to everybody.
+// somebody new; an empty appid means the only mini program, and where there is not just one, whichever exchanges the
+// code first. It mints codes of apps that the Server does not know, too: they are codes of another app to everybody.
 func (s *Server) Login(appid, openid string) string {
 	if openid == "" {
 		openid = newOpenID()
@@ -62,8 +62,8 @@ func (s *Server) Login(appid, openid string) string {
 	now := s.opts.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if appid == "" && len(s.opts.Apps) == 1 {
-		appid = s.likelyApp()
+	if minis := s.miniApps(); appid == "" && len(minis) == 1 {
+		appid = minis[0]
 	}
 	c := &code{appid: appid, openid: openid, made: now}
 	if appid != "" {
