@@ -19,8 +19,8 @@ const (
 type app struct {
 	stable, plain *accessToken // of stable_token and of token: neither call touches the other's
 
-	stableMinute, stableDay, forceDay, tokenDay, resetMinute window
-	lastForce                                                time.Time
+	stableMinute, stableDay, forceDay, tokenDay, resetMinute, oauthMinute window
+	lastForce                                                             time.Time
 }
 
 // accessToken ends in two ways that WeChat tells apart: its time is over, or a later one took its place.

@@ -9,6 +9,7 @@ type user struct {
 	appid, openid, unionID string
 	risky                  bool
 	countryCode, phone     string
+	nickname               string
 
 	sessionKey string // empty: none yet, or expired
 	keyMade    time.Time
@@ -24,7 +25,7 @@ func (s *Server) user(now time.Time, appid, openid string) *user {
 	key := userKey(appid, openid)
 	u, ok := s.users.use(key)
 	if !ok {
-		u = &user{appid: appid, openid: openid, countryCode: "86", phone: phoneOf(openid)}
+		u = &user{appid: appid, openid: openid, countryCode: "86", phone: phoneOf(openid), nickname: nicknameOf(openid)}
 		if !s.opts.NoUnionID {
 			u.unionID = unionIDOf(openid)
 		}
@@ -107,7 +108,14 @@ func (s *Server) SetPhone(appid, openid, countryCode, number string) {
 	s.change(appid, openid, func(u *user, _ time.Time) { u.countryCode, u.phone = countryCode, number })
 }
 
-// SetRisky makes WeChat refuse the user's codes with 40226, or stop doing so (api_code2session: high-risk user).
+// SetNickname gives the user another name in sns/userinfo, such as "李静" (Wechat_webpage_authorization). What
+// wx.getUserInfo says stays as it is for everybody since 2022. Default: 微信用户.
+func (s *Server) SetNickname(appid, openid, nickname string) {
+	s.change(appid, openid, func(u *user, _ time.Time) { u.nickname = nickname })
+}
+
+// SetRisky makes WeChat refuse the user's codes with 40226, or stop doing so (api_code2session: high-risk user;
+// for the codes of sns/oauth2 it is our choice).
 func (s *Server) SetRisky(appid, openid string, risky bool) {
 	s.change(appid, openid, func(u *user, _ time.Time) { u.risky = risky })
 }
