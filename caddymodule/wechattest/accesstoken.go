@@ -19,8 +19,8 @@ const (
 type app struct {
 	stable, plain *accessToken // of stable_token and of token: neither call touches the other's
 
-	stableMinute, stableDay, forceDay, tokenDay, resetMinute window
-	lastForce                                                time.Time
+	stableMinute, stableDay, forceDay, tokenDay, resetMinute, oauthMinute window
+	lastForce                                                             time.Time
 }
 
 // accessToken ends in two ways that WeChat tells apart: its time is over, or a later one took its place.
@@ -56,7 +56,8 @@ func (t *accessToken) answer(now time.Time) answer {
 	return succeed(tokenAnswer{t.value, int(t.expires.Sub(now) / time.Second)})
 }
 
-// token follows the page api_getaccesstoken: each call makes a new one and ends the one before, after an overlap.
+// token follows the page api_getaccesstoken: each call makes a new one and ends the one before, after an overlap. Apps
+// of the Open Platform have no API of this kind; 40013 for them is our choice, here and for stable_token.
 func (s *Server) token(r request) answer {
 	if r.method != http.MethodGet {
 		return refuse(r.now, errNotGET)
@@ -67,6 +68,9 @@ func (s *Server) token(r request) answer {
 	}
 	if errcode := s.checkCredentials(appid, r.query.Get("secret")); errcode != 0 {
 		return refuse(r.now, errcode)
+	}
+	if !s.is(appid, KindMini, KindOfficial) {
+		return refuse(r.now, errAppID)
 	}
 	a := s.app(r.now, appid)
 	if !a.tokenDay.allow(r.now, day, s.opts.Quotas.TokenPerDay) {
@@ -100,6 +104,9 @@ func (s *Server) stableToken(r request) answer {
 	}
 	if errcode := s.checkCredentials(in.AppID, in.Secret); errcode != 0 {
 		return refuse(r.now, errcode)
+	}
+	if !s.is(in.AppID, KindMini, KindOfficial) {
+		return refuse(r.now, errAppID)
 	}
 	a, quotas := s.app(r.now, in.AppID), s.opts.Quotas
 	if !a.stableMinute.allow(r.now, time.Minute, quotas.StableTokenPerMinute) {

@@ -5,6 +5,7 @@ package wechattest
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"time"
 )
@@ -15,6 +16,7 @@ type answer struct {
 	errcode     int
 	contentType string
 	location    string
+	header      http.Header // what goes beside these two
 	body        []byte
 }
 
@@ -56,6 +58,7 @@ func encode(v any) []byte {
 }
 
 func (a answer) writeTo(w http.ResponseWriter) {
+	maps.Copy(w.Header(), a.header)
 	if a.contentType != "" {
 		w.Header().Set("Content-Type", a.contentType)
 	}
@@ -84,6 +87,11 @@ const (
 	errSecretMissing  = 41004
 	errCodeMissing    = 41008
 	errTokenExpired   = 42001
+	errCodeExpired    = 42003
+	errRefresh        = 40030
+	errRefreshExpired = 42002
+	errRefreshMissing = 41003
+	errUnauthorized   = 48001
 	errNotGET         = 43001
 	errNotPOST        = 43002
 	errDayQuota       = 45009
@@ -114,12 +122,17 @@ var errmsgs = map[int]string{
 	errSecretMissing:  "appsecret missing",
 	errCodeMissing:    "missing code",
 	errTokenExpired:   "access_token expired",
+	errCodeExpired:    "oauth_code expired",
+	errRefresh:        "invalid refresh_token",
+	errRefreshExpired: "refresh_token expired",
+	errRefreshMissing: "refresh_token missing",
+	42007:             "access_token and refresh_token exception",
 	errNotGET:         "require GET method",
 	errNotPOST:        "require POST method",
 	errDayQuota:       "reach max api daily quota limit",
 	errMinuteQuota:    "api minute-quota reach limit, must slower, retry next minute",
 	errNotJSON:        "data format error",
-	48001:             "api unauthorized",
+	errUnauthorized:   "api unauthorized",
 	48004:             "api forbidden for irregularities",
 	50002:             "user limited",
 	50004:             "api forbidden",

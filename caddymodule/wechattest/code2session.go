@@ -48,6 +48,9 @@ func (s *Server) code2Session(r request) answer {
 	if errcode := s.checkCredentials(appid, secret); errcode != 0 {
 		return refuse(r.now, errcode)
 	}
+	if !s.is(appid, KindMini) {
+		return refuse(r.now, errAppID) // our choice: no page says what another kind of app hears
+	}
 
 	c, ok := s.loginCodes.get(r.now, r.query.Get("js_code"))
 	if !ok || c.appid != "" && c.appid != appid {

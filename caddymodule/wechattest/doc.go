@@ -12,7 +12,7 @@
 //	POST /sim/phone    {"openid", "appid"?}   {"code","encryptedData","iv"}
 //	POST /sim/fault    see [Fault]            204
 //
-// Without an appid, /sim/login gives a code of the only app, and where there is not just one, of whichever app
+// Without an appid, /sim/login gives a code of the only mini program, and where there is not just one, of whichever app
 // exchanges it first; /sim/userinfo and /sim/phone are of the app in which the openid logged in last (see
 // [Server.UserInfo]).
 //

@@ -30,7 +30,7 @@ const (
 type Fault struct {
 	// Path is one of the WeChat paths.
 	Path string
-	// ErrCode is answered with HTTP 200 unless Status says otherwise. Default: none.
+	// ErrCode is answered with HTTP 200 unless Status says otherwise, below /connect/ as a page. Default: none.
 	ErrCode int
 	// ErrMsg stands before ", rid: ..." beside ErrCode. Default: WeChat's words for the code.
 	ErrMsg string
@@ -119,6 +119,8 @@ func (f Fault) overlay(now time.Time, a answer) answer {
 	switch {
 	case f.Body != nil:
 		a = answer{status: http.StatusOK, contentType: wechatType, body: []byte(*f.Body)}
+	case f.ErrCode != 0 && strings.HasPrefix(f.Path, "/connect/"):
+		a = f.page()
 	case f.ErrCode != 0:
 		errmsg := f.ErrMsg
 		if errmsg == "" {
@@ -132,10 +134,23 @@ func (f Fault) overlay(now time.Time, a answer) answer {
 	if f.Status != 0 {
 		a.status = f.Status
 	}
-	if a.status >= 300 && a.status < 400 {
+	if f.Status >= 300 && f.Status < 400 {
 		a.location = "/redirected" // on this Server, so that a client that follows is seen in Calls
 	}
 	return a
+}
+
+// page is an errcode where people see it. One that is none of the pages' keeps its number.
+func (f Fault) page() answer {
+	problem, ok := linkProblems[f.ErrCode]
+	if !ok {
+		problem = problemUnknownErrcode
+		problem.errcode = f.ErrCode
+	}
+	if f.ErrMsg != "" {
+		problem.zh, problem.en = "", f.ErrMsg
+	}
+	return problem.answer()
 }
 
 // name is for the log: what the fault did, none of what it said.

@@ -81,7 +81,7 @@ func (u *user) phoneInfo(mark watermark) phoneInfo {
 // UserInfo returns the user's profile in the shape of 2022, made with the current session key (pages wx.getUserInfo,
 // open-data signature). An empty appid means the app in which the openid logged in last: the one that last exchanged
 // a code of it, or, before any exchange, the one its last code is for. Where that code names none, it is the app that
-// last exchanged anybody's; before that [DemoAppID], or the first by name of those configured. The only error is
+// last exchanged anybody's; before that [DemoAppID], or the first by name of the mini programs configured. The only error is
 // [ErrNoSession], or a key set by hand that is none.
 func (s *Server) UserInfo(appid, openid string) (UserInfo, error) {
 	var info UserInfo

@@ -60,13 +60,16 @@ func (s *Server) holder(now time.Time, appid, openid string) (*user, bool) {
 }
 
 // likelyApp is the app of somebody whose only codes named none and wait for their exchange: the one that exchanged a
-// code here last, whoever's; before that [DemoAppID], or the first by name of those configured.
+// code here last, whoever's; before that [DemoAppID], or the first by name of the mini programs configured.
 func (s *Server) likelyApp() string {
 	switch {
 	case s.lastApp != "":
 		return s.lastApp
 	case len(s.opts.Apps) == 0:
 		return DemoAppID
+	}
+	if minis := s.miniApps(); len(minis) > 0 {
+		return minis[0]
 	}
 	return slices.Min(slices.Collect(maps.Keys(s.opts.Apps)))
 }

@@ -21,6 +21,8 @@ type Quotas struct {
 	TokenPerDay int
 	// ResetPerMinute counts resetusersessionkey per app. Default: 60000 (api_resetusersessionkey).
 	ResetPerMinute int
+	// OAuthTokenPerMinute counts sns/oauth2/access_token per app. Default: 50000 (api_snsaccesstoken).
+	OAuthTokenPerMinute int
 }
 
 func (q Quotas) withDefaults() Quotas {
@@ -31,6 +33,7 @@ func (q Quotas) withDefaults() Quotas {
 	orDefault(&q.ForceRefreshGap, 30*time.Second)
 	orDefault(&q.TokenPerDay, 2000)
 	orDefault(&q.ResetPerMinute, 60_000)
+	orDefault(&q.OAuthTokenPerMinute, 50_000)
 	return q
 }
 

@@ -26,12 +26,26 @@ const (
 	PathGetUserPhoneNumber  = "/wxa/business/getuserphonenumber" // api_getphonenumber
 	PathCheckSession        = "/wxa/checksession"                // api_checksessionkey
 	PathResetUserSessionKey = "/wxa/resetusersessionkey"         // api_resetusersessionkey
+
+	PathAuthorize    = "/connect/oauth2/authorize" // Wechat_webpage_authorization, on open.weixin.qq.com
+	PathQRConnect    = "/connect/qrconnect"        // Wechat_Login, on open.weixin.qq.com
+	PathOAuthToken   = "/sns/oauth2/access_token"  // api_snsaccesstoken
+	PathOAuthRefresh = "/sns/oauth2/refresh_token" // Wechat_webpage_authorization
+	PathSNSUserInfo  = "/sns/userinfo"             // Wechat_webpage_authorization
+	PathSNSAuth      = "/sns/auth"                 // Wechat_webpage_authorization
 )
 
 // Options say whom and how strictly the simulator plays. The zero value is a good WeChat.
 type Options struct {
 	// Apps maps AppID to AppSecret. Default: any well-formed AppID with any secret that is not empty.
 	Apps map[string]string
+	// Kinds maps AppID to the kind of the app. Default: mini for each of Apps, and where any AppID goes, any kind.
+	Kinds map[string]Kind
+	// RedirectDomains maps AppID to the hosts that may stand in redirect_uri, with or without a port. Default: any.
+	RedirectDomains map[string][]string
+	// SilentBase plays scope snsapi_base as it is on a phone: without a page, for whom this browser picked last. The
+	// first time it asks all the same. Default: false, it always asks.
+	SilentBase bool
 	// NoUnionID plays apps that are not bound to an Open Platform account: no unionid anywhere. Default: bound
 	// (api_code2session: unionid is present when bound).
 	NoUnionID bool
@@ -59,8 +73,13 @@ type Server struct {
 	loginCodes *ledger[*code]
 	phoneCodes *ledger[*code]
 	tokens     *ledger[*accessToken]
-	faults     map[string][]Fault
-	record     record
+
+	oauthCodes    *ledger[*oauthCode]
+	userTokens    *ledger[*userToken]
+	refreshTokens *ledger[*userToken]
+
+	faults map[string][]Fault
+	record record
 }
 
 // Bounds of the tables, all our choice: generous for a load test, small enough for a laptop.
@@ -74,7 +93,7 @@ const (
 
 // New returns a Server that knows no user yet. It starts nothing that would have to be stopped. Ours, not WeChat's.
 func New(opts Options) *Server {
-	opts.Apps = maps.Clone(opts.Apps)
+	opts.Apps, opts.Kinds, opts.RedirectDomains = maps.Clone(opts.Apps), maps.Clone(opts.Kinds), maps.Clone(opts.RedirectDomains)
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
@@ -92,17 +111,24 @@ func New(opts Options) *Server {
 		phoneCodes: newLedger[*code](maxCodes, codeLifetime),
 		// Twice a token's life, so that an old one is called expired before it is called unknown.
 		tokens: newLedger[*accessToken](maxTokens, 2*tokenLifetime),
+		// Likewise.
+		oauthCodes:    newLedger[*oauthCode](maxCodes, 2*codeLifetime),
+		userTokens:    newLedger[*userToken](maxUsers, 2*tokenLifetime),
+		refreshTokens: newLedger[*userToken](maxUsers, 2*refreshLifetime),
+
 		faults: make(map[string][]Fault),
 		record: newRecord(),
 	}
 }
 
-// request is what a call may look at; there are no headers among it because WeChat reads none.
+// request is what a call may look at. Of the header WeChat reads the Content-Type of an upload; the pages read a cookie.
 type request struct {
-	now    time.Time
-	method string
-	query  url.Values
-	body   []byte
+	now      time.Time
+	method   string
+	rawQuery string
+	query    url.Values
+	header   http.Header
+	body     []byte
 }
 
 // wechatCalls run with the Server's mutex held and do no I/O.
@@ -113,11 +139,24 @@ var wechatCalls = map[string]func(*Server, request) answer{
 	PathGetUserPhoneNumber:  (*Server).getUserPhoneNumber,
 	PathCheckSession:        (*Server).checkSession,
 	PathResetUserSessionKey: (*Server).resetUserSessionKey,
+
+	PathAuthorize:    (*Server).oauth2Authorize,
+	PathQRConnect:    (*Server).qrConnect,
+	PathOAuthToken:   (*Server).oauthToken,
+	PathOAuthRefresh: (*Server).oauthRefresh,
+	PathSNSUserInfo:  (*Server).snsUserInfo,
+	PathSNSAuth:      (*Server).snsAuth,
 }
 
 // ServeHTTP answers one call: of WeChat's, or of the phone's side below /sim/. Any other path is 404 with a plain
-// line, our choice.
+// line, our choice. What a foreign page may have sent (see foreign) gets 403 and is not in the record.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if why := foreign(r); why != "" {
+		a := simRefuse(http.StatusForbidden, "access_denied", why)
+		s.log(r, a, "foreign")
+		a.writeTo(w)
+		return
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		status := http.StatusBadRequest
@@ -152,7 +191,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serveWeChat does the work and applies the fault, if one is due, whose delay or drop is left to the caller.
 func (s *Server) serveWeChat(r *http.Request, body []byte) (answer, Fault) {
-	req := request{now: s.opts.Now(), method: r.Method, query: r.URL.Query(), body: body}
+	req := request{now: s.opts.Now(), method: r.Method, rawQuery: r.URL.RawQuery, query: r.URL.Query(), header: r.Header, body: body}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.record.add(req, r)

@@ -6,7 +6,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +19,7 @@ var simCalls = map[string]func(*Server, []byte) (any, error){
 	"/sim/login":    (*Server).simLogin,
 	"/sim/userinfo": (*Server).simUserInfo,
 	"/sim/phone":    (*Server).simPhone,
+	"/sim/oauth":    (*Server).simOAuth,
 	"/sim/fault":    (*Server).simFault,
 }
 
@@ -34,7 +37,7 @@ type simUser struct {
 func (s *Server) serveSim(header http.Header, r *http.Request, body []byte) answer {
 	call, known := simCalls[r.URL.Path]
 	if !known {
-		return simRefuse(http.StatusNotFound, "not_found", "the phone's side has login, userinfo, phone and fault below /sim/")
+		return simRefuse(http.StatusNotFound, "not_found", "the phone's side has "+strings.Join(slices.Sorted(maps.Keys(simCalls)), ", "))
 	}
 	if r.Method != http.MethodPost {
 		header.Set("Allow", http.MethodPost)
@@ -59,9 +62,39 @@ func (s *Server) simLogin(body []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return struct {
-		Code string `json:"code"`
-	}{s.Login(u.AppID, u.OpenID)}, nil
+	if u.AppID != "" && !s.is(u.AppID, KindMini) {
+		return nil, errors.New("wx.login is for mini programs: a code of this app comes from /sim/oauth, or from a page below /connect/")
+	}
+	return simCode{s.Login(u.AppID, u.OpenID)}, nil
+}
+
+type simCode struct {
+	Code string `json:"code"`
+}
+
+func (s *Server) simOAuth(body []byte) (any, error) {
+	var in struct {
+		simUser
+		Scope    string `json:"scope"`
+		Snapshot bool   `json:"snapshot"`
+	}
+	if err := decodeSim(body, &in); err != nil {
+		return nil, err
+	}
+	if err := s.checkSimUser(in.simUser); err != nil {
+		return nil, err
+	}
+	switch {
+	case in.AppID == "":
+		return nil, errors.New("appid is required: a code of sns/oauth2 is always of one app")
+	case !s.is(in.AppID, KindOfficial, KindWebsite, KindMobile):
+		return nil, errors.New("sns/oauth2 is not for mini programs: a code of this app comes from /sim/login")
+	case !slices.Contains([]string{"", scopeBase, scopeUserInfo, scopeLogin}, in.Scope):
+		return nil, errors.New("scope must be snsapi_base, snsapi_userinfo or snsapi_login")
+	case in.Snapshot && !s.is(in.AppID, KindOfficial):
+		return nil, errors.New("only pages of official apps have snapshot users")
+	}
+	return simCode{s.OAuthCode(OAuthLogin{AppID: in.AppID, OpenID: in.OpenID, Scope: in.Scope, Snapshot: in.Snapshot})}, nil
 }
 
 func (s *Server) simUserInfo(body []byte) (any, error) {
@@ -109,13 +142,17 @@ func (s *Server) simUser(body []byte) (simUser, error) {
 	if err := decodeSim(body, &u); err != nil {
 		return u, err
 	}
+	return u, s.checkSimUser(u)
+}
+
+func (s *Server) checkSimUser(u simUser) error {
 	if u.OpenID != "" && !isOpenID(u.OpenID) {
-		return u, errors.New("openid must be 1 to 64 letters, digits, - and _")
+		return errors.New("openid must be 1 to 64 letters, digits, - and _")
 	}
 	if u.AppID != "" && !s.knowsApp(u.AppID) {
-		return u, errors.New("appid is not one of this simulator's (or not wx and 16 hex digits, where it takes any)")
+		return errors.New("appid is not one of this simulator's (or not wx and 16 hex digits, where it takes any)")
 	}
-	return u, nil
+	return nil
 }
 
 func (s *Server) simKnownUser(body []byte) (simUser, error) {

@@ -9,6 +9,7 @@ type user struct {
 	appid, openid, unionID string
 	risky                  bool
 	countryCode, phone     string
+	nickname               string
 
 	sessionKey string // empty: none yet, or expired
 	keyMade    time.Time
@@ -24,7 +25,7 @@ func (s *Server) user(now time.Time, appid, openid string) *user {
 	key := userKey(appid, openid)
 	u, ok := s.users.use(key)
 	if !ok {
-		u = &user{appid: appid, openid: openid, countryCode: "86", phone: phoneOf(openid)}
+		u = &user{appid: appid, openid: openid, countryCode: "86", phone: phoneOf(openid), nickname: nicknameOf(openid)}
 		if !s.opts.NoUnionID {
 			u.unionID = unionIDOf(openid)
 		}
@@ -53,8 +54,8 @@ func (u *user) ensureKey(now time.Time) {
 
 // Login does what wx.login does on the phone (page wx.login): it returns a code that is good for five minutes and
 // for one exchange, and it may replace the user's session key. An unknown user is made up; an empty openid means
-// somebody new; an empty appid means the only app, and where there is not just one, whichever exchanges the code
-// first. It mints codes of apps that the Server does not know, too: they are codes of another app to everybody.
+// somebody new; an empty appid means the only mini program, and where there is not just one, whichever exchanges the
+// code first. It mints codes of apps that the Server does not know, too: they are codes of another app to everybody.
 func (s *Server) Login(appid, openid string) string {
 	if openid == "" {
 		openid = newOpenID()
@@ -62,8 +63,8 @@ func (s *Server) Login(appid, openid string) string {
 	now := s.opts.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if appid == "" && len(s.opts.Apps) == 1 {
-		appid = s.likelyApp()
+	if minis := s.miniApps(); appid == "" && len(minis) == 1 {
+		appid = minis[0]
 	}
 	c := &code{appid: appid, openid: openid, made: now}
 	if appid != "" {
@@ -107,7 +108,14 @@ func (s *Server) SetPhone(appid, openid, countryCode, number string) {
 	s.change(appid, openid, func(u *user, _ time.Time) { u.countryCode, u.phone = countryCode, number })
 }
 
-// SetRisky makes WeChat refuse the user's codes with 40226, or stop doing so (api_code2session: high-risk user).
+// SetNickname gives the user another name in sns/userinfo, such as "李静" (Wechat_webpage_authorization). What
+// wx.getUserInfo says stays as it is for everybody since 2022. Default: 微信用户.
+func (s *Server) SetNickname(appid, openid, nickname string) {
+	s.change(appid, openid, func(u *user, _ time.Time) { u.nickname = nickname })
+}
+
+// SetRisky makes WeChat refuse the user's codes with 40226, or stop doing so (api_code2session: high-risk user;
+// for the codes of sns/oauth2 it is our choice).
 func (s *Server) SetRisky(appid, openid string, risky bool) {
 	s.change(appid, openid, func(u *user, _ time.Time) { u.risky = risky })
 }

@@ -36,8 +36,8 @@ The phone, and trouble on order, as POST with JSON:
   /sim/phone     {"openid", "appid"?}   what the phone-number button gives
   /sim/fault     {"path", "errcode"?, "errmsg"?, "status"?, "body"?, "delay"?, "drop"?, "times"?}
                  the next calls of that WeChat path go wrong; once, without times
-Without an appid a login code is of the only -app, and with none or several, of the
-app that exchanges it first; userinfo and phone are of the app in which the user
+Without an appid a login code is of the only mini program among the -apps, and with
+none or several, of the app that exchanges it first; userinfo and phone are of the app in which the user
 logged in last. A delay is a text such as "1.5s" or a number: of seconds up to 60, of
 milliseconds above; at most 2m. It goes with errcode, status, body or drop, and status
 goes with errcode or body. 0, "", false and null count as absent; only "body":""
@@ -53,7 +53,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	flags.SetOutput(io.Discard) // run prints the error, once
 	flags.StringVar(&s.listen, "listen", "127.0.0.1:8089", "`address` to listen on, host:port; port 0 takes a free one")
 	// Collected first and checked later: package flag would repeat a bad value, secret included.
-	flags.Func("app", "`appid:secret` of an app, repeatable; without it any appid goes with any secret",
+	flags.Func("app", "`appid:secret[:kind]` of an app, repeatable; kind mini (default), official, website or mobile; without this flag any appid goes with any secret, as any kind",
 		func(value string) error { apps = append(apps, value); return nil })
 	unionid := flags.Bool("unionid", true, "give users a unionid, as for apps bound to an Open Platform account")
 	refresh := flags.Duration("key-refresh", time.Minute, "`age` below which wx.login keeps the session key; 0 for a new key at each login")
@@ -91,9 +91,16 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 // addApp names no part of the value in its errors: what is misplaced may be the secret.
 func addApp(options *wechattest.Options, value string) error {
 	appid, secret, ok := strings.Cut(value, ":")
+	kind := wechattest.KindMini
+	if i := strings.LastIndexByte(secret, ':'); i >= 0 {
+		if !wechattest.IsKind(secret[i+1:]) {
+			return errors.New("the kind must be mini, official, website or mobile")
+		}
+		secret, kind = secret[:i], wechattest.Kind(secret[i+1:])
+	}
 	switch {
 	case !ok:
-		return errors.New("want appid:secret")
+		return errors.New("want appid:secret, or appid:secret:kind")
 	case !appIDForm.MatchString(appid):
 		return errors.New("the appid must be wx and 16 hex digits in lower case")
 	case secret == "":
@@ -103,8 +110,8 @@ func addApp(options *wechattest.Options, value string) error {
 		return fmt.Errorf("appid %s is given twice", appid)
 	}
 	if options.Apps == nil {
-		options.Apps = make(map[string]string)
+		options.Apps, options.Kinds = make(map[string]string), make(map[string]wechattest.Kind)
 	}
-	options.Apps[appid] = secret
+	options.Apps[appid], options.Kinds[appid] = secret, kind
 	return nil
 }

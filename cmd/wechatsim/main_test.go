@@ -145,6 +145,8 @@ func TestFlagsRefused(t *testing.T) {
 		"swapped":       {[]string{"-app", "hush-hush:wx00000000000000aa"}, "16 hex digits"},
 		"upper case":    {[]string{"-app", "WX00000000000000AA:hush-hush"}, "16 hex digits"},
 		"no secret":     {[]string{"-app", "wx00000000000000aa:"}, "secret is empty"},
+		"kind":          {[]string{"-app", app + ":public"}, "kind must be mini"},
+		"kind alone":    {[]string{"-app", "wx00000000000000aa::mini"}, "secret is empty"},
 		"twice":         {[]string{"-app", app, "-app", app}, "-app number 2: appid wx00000000000000aa is given twice"},
 		"listen":        {[]string{"-listen", "8089"}, "want host:port"},
 		"no port":       {[]string{"-listen", "127.0.0.1:"}, "want host:port"},
