@@ -1,0 +1,42 @@
+// platform.ts: which of wx and uni is there, and how it is called.
+
+import { failure, refusal } from './error'
+import type { Adapter } from './types'
+
+declare const uni: any
+declare const wx: any
+
+/**
+ * Chosen when a gateway is made, by what can be called: pages inside WeChat have a wx without request. Taro must be
+ * imported and so be passed; without that, its programs are served by the wx that they run on.
+ */
+export function pickAdapter(): Adapter | undefined {
+  return typeof uni !== 'undefined' && uni.request ? uni : typeof wx !== 'undefined' && wx.request ? wx : undefined
+}
+
+export type Call = 'request' | 'uploadFile' | 'downloadFile' | 'login'
+
+/** Calls one of the platform's functions that take success and fail. A status of 400 or more is a failure, too. */
+export function promised<R = any>(api: Adapter, name: Call, options: object, onTask?: (task: any) => void): Promise<R> {
+  return new Promise<any>((resolve, reject) => {
+    const task = api[name]!(merge(options, { success: resolve, fail: reject }))
+    quiet(task)
+    if (onTask) onTask(task)
+  }).then(answer => {
+    if (answer.statusCode >= 400) throw refusal(answer)
+    return answer
+  }).catch(reason => {
+    throw failure(reason, name === 'login' ? 'login_failed' : undefined)
+  })
+}
+
+/** Taro gives a promise besides the callbacks, whose rejection nobody else would handle. */
+export function quiet(task: any): void {
+  if (task && task.then) task.then(nothing, nothing)
+}
+
+export function nothing(): void {}
+
+export function merge(...parts: any[]): any {
+  return Object.assign({}, ...parts)
+}
