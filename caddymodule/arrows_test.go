@@ -15,9 +15,9 @@ const module = "github.com/caddy-wechat/caddy-wechat/caddymodule"
 // only. A package that is not named here fails the test, so that it gets its place.
 var floors = [][]string{
 	{"session", "internal/secretfile", "internal/opendata", "internal/span", "wechattest"},
-	{"internal/token", "internal/seal", "internal/weixin", "session/sessiontest"},
+	{"internal/token", "internal/seal", "internal/weixin", "internal/weblogin", "internal/message", "session/sessiontest"},
 	{"internal/apps", "localstore", "memorystore", "redisstore"},
-	{"internal/gate", "internal/login", "internal/keys"},
+	{"internal/gate", "internal/login", "internal/keys", "internal/relay"},
 	{"internal/problem"},
 	{"internal/observe"},
 	{"internal/vouch"},

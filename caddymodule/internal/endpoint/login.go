@@ -46,12 +46,13 @@ func (s *Site) login(w http.ResponseWriter, r gate.Clean) error {
 	if err := body.check(); err != nil {
 		return err
 	}
-	if err := s.Login.Limits.Login(login.Network(s.Server.ClientIP(r.Request))); err != nil {
+	network := login.Network(s.Server.ClientIP(r.Request))
+	if err := s.Login.Limits.Login(network); err != nil {
 		s.Log.Login(app.AppID, nil, 0, err)
 		return err
 	}
 
-	req := login.Request{App: app, Code: body.Code, Data: body.userInfo()}
+	req := login.Request{App: app, Code: body.Code, Data: body.userInfo(), Network: network}
 	// the client's session until now, to be ended when the new login works
 	if c, err := s.identify(r); err == nil {
 		req.Previous = c.Session

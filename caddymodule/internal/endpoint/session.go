@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/gate"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/login"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/problem"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
@@ -38,7 +39,7 @@ func (s *Site) session(w http.ResponseWriter, r gate.Clean) error {
 	switch check := r.URL.Query().Get("check"); check {
 	case "":
 	case "wechat":
-		if answer.SessionKey, err = s.Vouch.CheckSessionKey(r.Context(), c.Session); err != nil {
+		if answer.SessionKey, err = s.Vouch.CheckSessionKey(r.Context(), c.Session, login.Network(s.Server.ClientIP(r.Request))); err != nil {
 			return err
 		}
 	default:
@@ -56,7 +57,7 @@ func (s *Site) logout(w http.ResponseWriter, r gate.Clean) error {
 	case "", "false":
 	case "true":
 		// before the session ends: when WeChat fails, the caller can try again
-		if err := s.Vouch.ResetSessionKey(r.Context(), c.Session); err != nil {
+		if err := s.Vouch.ResetSessionKey(r.Context(), c.Session, login.Network(s.Server.ClientIP(r.Request))); err != nil {
 			return err
 		}
 	default:

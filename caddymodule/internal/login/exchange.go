@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -44,13 +45,14 @@ type Request struct {
 	App      *apps.App
 	Code     string
 	Data     opendata.UserInfoRequest // user info that comes with the login; may be empty
+	Network  string                   // of the client; see Network
 	Previous *session.Session         // the client's session until now, which the new one replaces; or nil
 }
 
 // Login redeems a code and starts a session. The token is minted last: a client
 // that holds one has a session.
 func (d *Desk) Login(ctx context.Context, req Request) (*session.Session, string, error) {
-	id, err := d.exchange(ctx, req.App, req.Code)
+	id, err := d.exchange(ctx, req.App, req.Code, req.Network)
 	if err != nil {
 		return nil, "", err
 	}
@@ -102,13 +104,21 @@ func (d *Desk) endPrevious(ctx context.Context, previous *session.Session) {
 	}
 }
 
+// ErrSnapshot means that the code came from a snapshot page, whose user WeChat has
+// made up. There is no session for nobody.
+var ErrSnapshot = errors.New("the code is of a snapshot user, who is nobody")
+
 // exchange asks WeChat who a code belongs to, once in the life of the code.
-func (d *Desk) exchange(ctx context.Context, app *apps.App, code string) (session.Identity, error) {
+func (d *Desk) exchange(ctx context.Context, app *apps.App, code, network string) (session.Identity, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.Timeout)
 	defer cancel()
 
 	// the place in the queue first: a code that is turned away there is unspent
-	slot, err := d.Client.Acquire(ctx, d.Observer)
+	call := weixin.CallOAuthToken
+	if app.Kind == session.Mini {
+		call = weixin.CallCode2Session
+	}
+	slot, err := d.Client.Acquire(ctx, call, network, d.Observer)
 	if err != nil {
 		return session.Identity{}, err
 	}
@@ -123,13 +133,50 @@ func (d *Desk) exchange(ctx context.Context, app *apps.App, code string) (sessio
 		return session.Identity{}, ErrCodeSpent
 	}
 
-	calling, end := span.Start(ctx, "wechat.api code2session")
-	answer, err := slot.Code2Session(calling, app.Credentials, code)
+	calling, end := span.Start(ctx, "wechat.api "+string(call))
+	id, err := d.redeem(calling, slot, app, code, network)
 	end(string(weixin.KindOf(err)))
-	if err != nil {
-		return session.Identity{}, err
+	return id, err
+}
+
+// redeem sends the code to WeChat. What it does for an app that is no mini program
+// beyond that is no part of the login: without the user info it stands all the same.
+func (d *Desk) redeem(ctx context.Context, slot *weixin.Slot, app *apps.App, code, network string) (session.Identity, error) {
+	id := session.Identity{AppID: app.AppID, Kind: app.Kind}
+	if app.Kind == session.Mini {
+		answer, err := slot.Code2Session(ctx, app.Credentials, code)
+		id.OpenID, id.UnionID, id.SessionKey = answer.OpenID, answer.UnionID, answer.SessionKey
+		return id, err
 	}
-	return session.Identity{
-		AppID: app.AppID, Kind: app.Kind, OpenID: answer.OpenID, UnionID: answer.UnionID, SessionKey: answer.SessionKey,
-	}, nil
+	answer, err := slot.OAuthToken(ctx, app.Credentials, code)
+	if err != nil {
+		return id, err
+	}
+	if answer.Snapshot {
+		return id, ErrSnapshot
+	}
+	id.OpenID, id.UnionID = answer.OpenID, answer.UnionID
+	if !tellsOfUser(app, answer.Scope) {
+		return id, nil
+	}
+	info, err := d.Client.UserInfo(ctx, network, answer.UserToken, answer.OpenID, d.Observer)
+	if err != nil {
+		d.Logger.Warn("asking WeChat for the user info of a login", zap.String("appid", app.AppID), zap.Error(err))
+		return id, nil
+	}
+	id.UserInfo = info.Object
+	if id.UnionID == "" {
+		id.UnionID = info.UnionID
+	}
+	return id, nil
+}
+
+// tellsOfUser reports whether the user of a login has agreed to be told of.
+func tellsOfUser(app *apps.App, scope string) bool {
+	for granted := range strings.SplitSeq(scope, ",") {
+		if granted == "snsapi_userinfo" || granted == "snsapi_login" && app.Kind == session.Website {
+			return true
+		}
+	}
+	return false
 }

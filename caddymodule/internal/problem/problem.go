@@ -103,6 +103,11 @@ func Classify(err error) Problem {
 			Status: http.StatusBadRequest, Code: "invalid_grant", Reason: "code_spent",
 			Description: "the code was used before: call wx.login again",
 		}
+	case errors.Is(err, login.ErrSnapshot):
+		return Problem{
+			Status: http.StatusForbidden, Code: "access_denied", Reason: "snapshot",
+			Description: "this is a snapshot page: open the full page in WeChat (使用完整服务), then log in",
+		}
 	case errors.Is(err, opendata.ErrInvalid):
 		return Problem{
 			Status: http.StatusBadRequest, Code: "invalid_data", Reason: "invalid_data",
@@ -141,7 +146,7 @@ func unavailable(reason, description string, retryAfter time.Duration) Problem {
 func weixinProblem(e *weixin.Error) Problem {
 	p := Problem{Errcode: e.Errcode, Reason: string(e.Kind), RetryAfter: e.RetryAfter()}
 	again := "call wx.login again" // what gives the client another try
-	if e.Call != weixin.CallCode2Session {
+	if e.Call != weixin.CallCode2Session && e.Call != weixin.CallOAuthToken {
 		again = "try again"
 	}
 	if e.Call == weixin.CallPhoneNumber {
@@ -157,6 +162,10 @@ func weixinProblem(e *weixin.Error) Problem {
 	case weixin.KindRateLimited:
 		p.Status, p.Code = http.StatusTooManyRequests, "rate_limited"
 		p.Description = "WeChat's quota is used up: wait, then " + again
+	case weixin.KindOverloaded:
+		p.Status, p.Code = http.StatusServiceUnavailable, "temporarily_unavailable"
+		p.Description = "the gateway has too many calls to WeChat under way: wait, then " + again
+		p.RetryAfter = max(p.RetryAfter, time.Second)
 	case weixin.KindBusy, weixin.KindUnreachable, weixin.KindShed, weixin.KindCanceled:
 		p.Status, p.Code = http.StatusServiceUnavailable, "temporarily_unavailable"
 		p.Description = "WeChat cannot be reached now: wait, then " + again

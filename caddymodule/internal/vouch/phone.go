@@ -25,7 +25,7 @@ func (d *Desk) PhoneByData(ctx context.Context, s *session.Session, req opendata
 
 // PhoneByCode asks WeChat for the number. WeChat checks that the code belongs
 // to the openid, because the gateway names it.
-func (d *Desk) PhoneByCode(ctx context.Context, s *session.Session, code string) (session.Phone, error) {
+func (d *Desk) PhoneByCode(ctx context.Context, s *session.Session, network, code string) (session.Phone, error) {
 	if !weixin.ValidCode(code) {
 		return session.Phone{}, problem.BadRequest("code is not one that the phone button gives")
 	}
@@ -38,7 +38,7 @@ func (d *Desk) PhoneByCode(ctx context.Context, s *session.Session, code string)
 	calling, endSpan := span.Start(calling, "wechat.api phone_number")
 	var info weixin.PhoneInfo
 	err := d.Access.Do(calling, app.Credentials, d.Observer, func(accessToken string) (err error) {
-		info, err = d.Client.PhoneNumber(calling, accessToken, code, s.OpenID, d.Observer)
+		info, err = d.Client.PhoneNumber(calling, network, accessToken, code, s.OpenID, d.Observer)
 		return err
 	})
 	endSpan(string(weixin.KindOf(err)))

@@ -14,12 +14,12 @@ import (
 
 // CheckSessionKey says "valid" or "stale". Stale means that data made from now
 // on will not verify before the next login.
-func (d *Desk) CheckSessionKey(ctx context.Context, s *session.Session) (string, error) {
+func (d *Desk) CheckSessionKey(ctx context.Context, s *session.Session, network string) (string, error) {
 	if err := d.Allow(s.ID); err != nil {
 		return "", err
 	}
 	err := d.withNewestKey(ctx, s, func(ctx context.Context, accessToken, key string) error {
-		return d.Client.CheckSession(ctx, accessToken, s.OpenID, key, d.Observer)
+		return d.Client.CheckSession(ctx, network, accessToken, s.OpenID, key, d.Observer)
 	})
 	switch {
 	case keyIsDead(err):
@@ -32,13 +32,13 @@ func (d *Desk) CheckSessionKey(ctx context.Context, s *session.Session) (string,
 
 // ResetSessionKey makes the user's session keys worthless to whoever may have
 // got hold of them. A key that is dead already needs no reset.
-func (d *Desk) ResetSessionKey(ctx context.Context, s *session.Session) error {
+func (d *Desk) ResetSessionKey(ctx context.Context, s *session.Session, network string) error {
 	if err := d.Allow(s.ID); err != nil {
 		return err
 	}
 	var newKey string
 	err := d.withNewestKey(ctx, s, func(ctx context.Context, accessToken, key string) (err error) {
-		newKey, err = d.Client.ResetSessionKey(ctx, accessToken, s.OpenID, key, d.Observer)
+		newKey, err = d.Client.ResetSessionKey(ctx, network, accessToken, s.OpenID, key, d.Observer)
 		return err
 	})
 	if err != nil && !keyIsDead(err) {
