@@ -6,6 +6,7 @@
 package wechat
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,6 +19,7 @@ import (
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/engine"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/opendata"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/option"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/weixin"
 )
 
 func init() { caddy.RegisterModule(new(App)) }
@@ -35,6 +37,14 @@ type App struct {
 	// Where WeChat's API is. https, or http on a loopback address (the
 	// simulator). Default: `https://api.weixin.qq.com`
 	APIBase string `json:"api_base,omitempty"`
+
+	// Takes http for `api_base` on a host that is not loopback: a simulator in a
+	// container. The AppSecret goes over it in the clear. Default: false
+	APIBaseInsecure bool `json:"api_base_insecure,omitempty"`
+
+	// Where browsers go to log in. https, or http on a loopback address (the
+	// simulator). Default: `https://open.weixin.qq.com`
+	OpenBase string `json:"open_base,omitempty"`
 
 	// How long the whole exchange of a code with WeChat may take, waiting for a
 	// free connection included. Default: 5s
@@ -71,6 +81,7 @@ type App struct {
 
 	logger    *zap.Logger
 	apiBase   string
+	openBase  string
 	apps      apps.List
 	sealFiles []string
 	taken     []func() error // gives back what was taken from pools
@@ -91,6 +102,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 func (a *App) Engine() *engine.Engine { return a.engine }
 
 const (
+	defaultOpenBase        = "https://open.weixin.qq.com"
 	defaultAPITimeout      = caddy.Duration(5 * time.Second)
 	defaultSessionLifetime = caddy.Duration(24 * time.Hour)
 	minSessionLifetime     = caddy.Duration(time.Second)
@@ -149,6 +161,12 @@ func (a *App) resolve() error {
 	if a.apiBase, err = option.ResolveText("api_base", a.APIBase); err != nil {
 		return err
 	}
+	if a.openBase, err = option.ResolveText("open_base", cmp.Or(a.OpenBase, defaultOpenBase)); err != nil {
+		return err
+	}
+	if err := checkOpenBase(a.openBase); err != nil {
+		return err
+	}
 	if a.APITimeout == 0 {
 		a.APITimeout = defaultAPITimeout
 	}
@@ -187,6 +205,14 @@ func (a *App) resolve() error {
 func checkAPITimeout(d caddy.Duration) error {
 	if d <= 0 {
 		return errors.New("api_timeout must be positive")
+	}
+	return nil
+}
+
+func checkOpenBase(base string) error {
+	// a code comes back by way of it; the rules are those of api_base
+	if weixin.CheckBaseURL(base, false) != nil {
+		return errors.New("open_base is https:// and a host, or http:// and a loopback host (the simulator), without query or fragment")
 	}
 	return nil
 }

@@ -138,7 +138,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"braces in the secret", secretFrom("x{" + configSecret + "}x"), nil, []string{"secret of app " + configAppID, "use {env.NAME} or {file./path}"}},
 
 		// WeChat's API
-		{"plain http", gatewaytest.App(object{"api_base": "http://api.example.com"}), nil, []string{"api_base", "must be https", "http is for loopback hosts only"}},
+		{"plain http", gatewaytest.App(object{"api_base": "http://api.example.com"}), nil, []string{"api_base", "must be https", "http is for loopback hosts"}},
 		{"user info", gatewaytest.App(object{"api_base": "https://me:" + configSecret + "@api.example.com"}), nil, []string{"api_base", "must not hold user info"}},
 		{"query", gatewaytest.App(object{"api_base": "https://api.example.com?key=" + configSecret}), nil, []string{"api_base", "must not have a query"}},
 		{"fragment", gatewaytest.App(object{"api_base": "https://api.example.com#" + configSecret}), nil, []string{"api_base", "must not have a fragment"}},

@@ -58,8 +58,14 @@ func (a *App) takeClient() (*weixin.Client, error) {
 	if base == "" {
 		base = weixin.DefaultBaseURL
 	}
+	if err := weixin.CheckBaseURL(base, a.APIBaseInsecure); err != nil {
+		return nil, fmt.Errorf("api_base: %v", err)
+	}
+	if a.APIBaseInsecure {
+		a.logger.Warn("api_base is insecure: the AppSecret goes over the network in the clear; this is for a simulator only")
+	}
 	pooled, err := a.take(clients, base, func() (caddy.Destructor, error) {
-		c, err := weixin.New(weixin.Options{BaseURL: base})
+		c, err := weixin.New(weixin.Options{BaseURL: base, Insecure: a.APIBaseInsecure})
 		return pooledClient{c}, err
 	})
 	if err != nil {

@@ -16,10 +16,18 @@ import (
 type App struct {
 	AppID       string
 	Kind        session.Kind
+	Scope       string // of an Official Account's login by redirect; empty is snsapi_base
 	Credentials weixin.App
+	Push        *Push // nil when it has none
 
 	// Passed counts the requests of its users that went on.
 	Passed Counter
+}
+
+// Push is what an app's messages are signed and sealed with.
+type Push struct {
+	Token  weixin.Secret
+	AESKey weixin.Secret // empty when they come in the clear
 }
 
 // Counter is what a metric offers for counting.
