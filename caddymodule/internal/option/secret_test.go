@@ -17,16 +17,16 @@ func TestHideSecret(t *testing.T) {
 	t.Setenv("SHORT", "abc")
 	t.Setenv("FOUR", "abcd")
 	for text, want := range map[string]string{
-		"00112233445566778899aabbccddeeff":              "{env.SECRET}",
-		"redis://:pa55word/1@127.0.0.1:6379":            "redis://:{env.PASSWORD}@127.0.0.1:6379",
-		"redis://gateway-user:pa55word/1@h":             "redis://{env.USER_NAME}:{env.PASSWORD}@h",
-		"pa55word/1 and more":                           "{env.LONGER}",
-		"abcd":                                          "{env.FOUR}",
-		"redis://:abcd@h":                               "redis://:abcd@h", // may be there by chance
-		"abc":                                           "abc",
-		"{env.SECRET}":                                  "{env.SECRET}",
-		"{file./x}":                                     "{file./x}",
-		"unrelated":                                     "unrelated",
+		"00112233445566778899aabbccddeeff":   "{env.SECRET}",
+		"redis://:pa55word/1@127.0.0.1:6379": "redis://:{env.PASSWORD}@127.0.0.1:6379",
+		"redis://gateway-user:pa55word/1@h":  "redis://{env.USER_NAME}:{env.PASSWORD}@h",
+		"pa55word/1 and more":                "{env.LONGER}",
+		"abcd":                               "{env.FOUR}",
+		"redis://:abcd@h":                    "redis://:abcd@h", // may be there by chance
+		"abc":                                "abc",
+		"{env.SECRET}":                       "{env.SECRET}",
+		"{file./x}":                          "{file./x}",
+		"unrelated":                          "unrelated",
 		"00112233445566778899aabbccddeeff" + "pa55word": "{env.SECRET}pa55word",
 	} {
 		got, digest := HideSecret(text)
