@@ -211,7 +211,7 @@ func checkAPITimeout(d caddy.Duration) error {
 
 func checkOpenBase(base string) error {
 	// a code comes back by way of it; the rules are those of api_base
-	if weixin.CheckBaseURL(base, false) != nil {
+	if _, err := weixin.ParseBaseURL(base, false); err != nil {
 		return errors.New("open_base is https:// and a host, or http:// and a loopback host (the simulator), without query or fragment")
 	}
 	return nil

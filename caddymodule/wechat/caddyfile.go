@@ -140,7 +140,7 @@ func (a *App) unmarshalAPIBase(d *caddyfile.Dispenser) error {
 	if option.IsPlaceholder(a.APIBase) {
 		return nil
 	}
-	if bad := weixin.CheckBaseURL(a.APIBase, a.APIBaseInsecure); bad != nil {
+	if _, bad := weixin.ParseBaseURL(a.APIBase, a.APIBaseInsecure); bad != nil {
 		return d.Errf("api_base: %v", bad)
 	}
 	return nil

@@ -58,7 +58,7 @@ func (a *App) takeClient() (*weixin.Client, error) {
 	if base == "" {
 		base = weixin.DefaultBaseURL
 	}
-	if err := weixin.CheckBaseURL(base, a.APIBaseInsecure); err != nil {
+	if _, err := weixin.ParseBaseURL(base, a.APIBaseInsecure); err != nil {
 		return nil, fmt.Errorf("api_base: %v", err)
 	}
 	if a.APIBaseInsecure {

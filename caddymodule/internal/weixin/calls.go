@@ -15,6 +15,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/oneshot"
 )
 
 // StableToken fetches an app's access_token and how long it will still be valid. The
@@ -209,5 +211,5 @@ func sessionSignature(sessionKey string) string {
 
 // notSent is the error for parameters that are not UTF-8 and so cannot be put in JSON.
 func notSent(call Call) *Error {
-	return &Error{Call: call, Kind: KindRefused, Cause: &cause{text: "a parameter is not UTF-8; nothing was sent"}}
+	return &Error{Call: call, Kind: KindRefused, Cause: &oneshot.Cause{Text: "a parameter is not UTF-8; nothing was sent"}}
 }

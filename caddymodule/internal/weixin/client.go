@@ -7,10 +7,11 @@ import (
 	"crypto/x509"
 	"errors"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/oneshot"
 )
 
 // DefaultBaseURL is WeChat's nearest API host.
@@ -22,7 +23,8 @@ type Options struct {
 	// A path is put before the API paths. User info, query and fragment are
 	// refused. Default: DefaultBaseURL.
 	BaseURL string
-	// Takes http on any host: the app secret then goes over the network in the clear.
+	// Allow http to a host that is not loopback: a simulator in another container. App
+	// secrets then go over the network in the clear.
 	Insecure bool
 	// How many calls may be on the wire at once. Default: 64.
 	MaxConcurrent int
@@ -68,7 +70,7 @@ type Client struct {
 // New builds a client. It opens no connection. The error tells what is wrong with
 // the options and never repeats the URL, which may hold a password.
 func New(o Options) (*Client, error) {
-	base, err := parseBaseURL(o.BaseURL, o.Insecure)
+	base, err := ParseBaseURL(o.BaseURL, o.Insecure)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +92,7 @@ func New(o Options) (*Client, error) {
 	life, end := context.WithCancel(context.Background())
 	return &Client{
 		base:      base,
-		transport: newTransport(base, o),
+		transport: oneshot.NewTransport(base, oneshot.Options{MaxIdle: min(o.MaxConcurrent, 64), RootCAs: o.rootCAs, Proxy: o.proxy}),
 		gate:      newGate(o.MaxConcurrent, o.MaxQueue),
 		exchange:  newBreaker(o.breaker),
 		token:     newBreaker(o.breaker),
@@ -109,14 +111,9 @@ func (c *Client) Close() error {
 	return nil
 }
 
-// CheckBaseURL says what New would refuse a base URL for, or nil. insecure is as in
-// Options.
-func CheckBaseURL(raw string, insecure bool) error {
-	_, err := parseBaseURL(raw, insecure)
-	return err
-}
-
-func parseBaseURL(raw string, insecure bool) (*url.URL, error) {
+// ParseBaseURL reads where WeChat's API is, as Options says; "" is DefaultBaseURL. The
+// error tells what is wrong and never repeats the URL, which may hold a password.
+func ParseBaseURL(raw string, insecure bool) (*url.URL, error) {
 	if raw == "" {
 		raw = DefaultBaseURL
 	}
@@ -132,20 +129,12 @@ func parseBaseURL(raw string, insecure bool) (*url.URL, error) {
 		return nil, errors.New("the base URL must not have a query")
 	case strings.Contains(raw, "#"):
 		return nil, errors.New("the base URL must not have a fragment")
-	case u.Scheme == "http" && !insecure && !loopback(u.Hostname()):
+	case u.Scheme == "http" && !insecure && !oneshot.Loopback(u.Hostname()):
 		return nil, errors.New("the base URL must be https, because the app secret goes over it; http is for loopback hosts, or, for a simulator in a container, with the word insecure behind it")
 	case u.Scheme != "https" && u.Scheme != "http":
 		return nil, errors.New("the base URL must begin with https://")
 	}
 	return &url.URL{Scheme: u.Scheme, Host: u.Host, Path: strings.TrimRight(u.Path, "/")}, nil
-}
-
-func loopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.Unmap().IsLoopback()
 }
 
 // guarded makes one call in one place of the queue, asking the group's breaker.

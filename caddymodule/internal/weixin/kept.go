@@ -10,6 +10,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"golang.org/x/sync/singleflight"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/oneshot"
 )
 
 const (
@@ -187,7 +189,7 @@ func (k *keeper) ask(ctx context.Context, s supply, avoid string, force bool) (c
 
 // noOther is the end of a renewal; it is remembered like a refusal.
 func (k *keeper) noOther(s supply, why string) error {
-	err := &Error{Call: s.call, Kind: KindBadToken, Cause: &cause{text: "WeChat hands out the same token again; " + why}}
+	err := &Error{Call: s.call, Kind: KindBadToken, Cause: &oneshot.Cause{Text: "WeChat hands out the same token again; " + why}}
 	k.noteRefusal(s.name, err)
 	return err
 }
