@@ -65,7 +65,8 @@ func TestLoginElsewhere(t *testing.T) {
 	other := b.begin(t, l, s, "/b")
 	here := b.request()
 	foreign := Logins{Sealer: newSealer(t, "another gateway"), Now: l.Now}
-	moved := strings.ReplaceAll(here.Get("Cookie"), login.State[:nonceLength], "A"+login.State[1:nonceLength])
+	renamed := strings.Repeat("A", nonceLength) + login.State[nonceLength:]
+	moved := strings.ReplaceAll(here.Get("Cookie"), login.State[:nonceLength], renamed[:nonceLength])
 	swapped := fmt.Sprintf("%s=%s", cookieName(other.State), oneCookie(here, cookieName(login.State)))
 	for name, f := range map[string]func() (Login, error){
 		"another browser": func() (Login, error) { return l.Find(t.Context(), s, http.Header{}, login.State) },
@@ -84,7 +85,7 @@ func TestLoginElsewhere(t *testing.T) {
 			return l.Find(t.Context(), s, here, login.State[:nonceLength]+siteTag(origin(t, "https://b.example.com")))
 		},
 		"a renamed cookie": func() (Login, error) {
-			return l.Find(t.Context(), s, http.Header{"Cookie": {moved}}, "A"+login.State[1:])
+			return l.Find(t.Context(), s, http.Header{"Cookie": {moved}}, renamed)
 		},
 		"another login's cookie": func() (Login, error) {
 			return l.Find(t.Context(), s, http.Header{"Cookie": {swapped}}, other.State)
