@@ -18,23 +18,6 @@ import (
 // DemoAppID is the app to assume where nothing says which, on a Server that knows no app by name. Ours, not WeChat's.
 const DemoAppID = "wx0123456789abcdef"
 
-// The WeChat paths the simulator serves, as the pages of developers.weixin.qq.com spell them.
-const (
-	PathCode2Session        = "/sns/jscode2session"              // api_code2session
-	PathToken               = "/cgi-bin/token"                   // api_getaccesstoken
-	PathStableToken         = "/cgi-bin/stable_token"            // api_getstableaccesstoken
-	PathGetUserPhoneNumber  = "/wxa/business/getuserphonenumber" // api_getphonenumber
-	PathCheckSession        = "/wxa/checksession"                // api_checksessionkey
-	PathResetUserSessionKey = "/wxa/resetusersessionkey"         // api_resetusersessionkey
-
-	PathAuthorize    = "/connect/oauth2/authorize" // Wechat_webpage_authorization, on open.weixin.qq.com
-	PathQRConnect    = "/connect/qrconnect"        // Wechat_Login, on open.weixin.qq.com
-	PathOAuthToken   = "/sns/oauth2/access_token"  // api_snsaccesstoken
-	PathOAuthRefresh = "/sns/oauth2/refresh_token" // Wechat_webpage_authorization
-	PathSNSUserInfo  = "/sns/userinfo"             // Wechat_webpage_authorization
-	PathSNSAuth      = "/sns/auth"                 // Wechat_webpage_authorization
-)
-
 // Options say whom and how strictly the simulator plays. The zero value is a good WeChat.
 type Options struct {
 	// Apps maps AppID to AppSecret. Default: any well-formed AppID with any secret that is not empty.
@@ -78,8 +61,10 @@ type Server struct {
 	userTokens    *ledger[*userToken]
 	refreshTokens *ledger[*userToken]
 
-	faults map[string][]Fault
-	record record
+	faults   map[string][]Fault
+	record   record
+	received received
+	media    *ledger[media]
 }
 
 // Bounds of the tables, all our choice: generous for a load test, small enough for a laptop.
@@ -116,8 +101,10 @@ func New(opts Options) *Server {
 		userTokens:    newLedger[*userToken](maxUsers, 2*tokenLifetime),
 		refreshTokens: newLedger[*userToken](maxUsers, 2*refreshLifetime),
 
-		faults: make(map[string][]Fault),
-		record: newRecord(),
+		faults:   make(map[string][]Fault),
+		record:   newRecord(),
+		received: newReceived(),
+		media:    newLedger[media](maxMedia, mediaLifetime),
 	}
 }
 
@@ -131,23 +118,6 @@ type request struct {
 	body     []byte
 }
 
-// wechatCalls run with the Server's mutex held and do no I/O.
-var wechatCalls = map[string]func(*Server, request) answer{
-	PathCode2Session:        (*Server).code2Session,
-	PathToken:               (*Server).token,
-	PathStableToken:         (*Server).stableToken,
-	PathGetUserPhoneNumber:  (*Server).getUserPhoneNumber,
-	PathCheckSession:        (*Server).checkSession,
-	PathResetUserSessionKey: (*Server).resetUserSessionKey,
-
-	PathAuthorize:    (*Server).oauth2Authorize,
-	PathQRConnect:    (*Server).qrConnect,
-	PathOAuthToken:   (*Server).oauthToken,
-	PathOAuthRefresh: (*Server).oauthRefresh,
-	PathSNSUserInfo:  (*Server).snsUserInfo,
-	PathSNSAuth:      (*Server).snsAuth,
-}
-
 // ServeHTTP answers one call: of WeChat's, or of the phone's side below /sim/. Any other path is 404 with a plain
 // line, our choice. What a foreign page may have sent (see foreign) gets 403 and is not in the record.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -157,7 +127,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.writeTo(w)
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, bodyLimit(r.URL.Path)))
 	if err != nil {
 		status := http.StatusBadRequest
 		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
@@ -203,7 +173,11 @@ func (s *Server) serveWeChat(r *http.Request, body []byte) (answer, Fault) {
 	if fault.refusesFirst() {
 		return fault.overlay(req.now, answer{}), fault
 	}
-	return fault.overlay(req.now, call(s, req)), fault
+	a := call(s, req)
+	if a.errcode == 0 {
+		s.received.add(req, r.URL.Path)
+	}
+	return fault.overlay(req.now, a), fault
 }
 
 // wait reports whether the time passed; it did not if the caller left, or the server ended, first.

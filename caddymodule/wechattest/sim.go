@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json"
 )
@@ -36,8 +35,11 @@ type simUser struct {
 
 func (s *Server) serveSim(header http.Header, r *http.Request, body []byte) answer {
 	call, known := simCalls[r.URL.Path]
-	if !known {
-		return simRefuse(http.StatusNotFound, "not_found", "the phone's side has "+strings.Join(slices.Sorted(maps.Keys(simCalls)), ", "))
+	if !known && r.URL.Path != "/sim/received" {
+		return simRefuse(http.StatusNotFound, "not_found", "the phone's side has "+strings.Join(slices.Sorted(maps.Keys(simCalls)), ", ")+" and /sim/received")
+	}
+	if r.URL.Path == "/sim/received" { // the one that changes nothing
+		return s.simReceived(r)
 	}
 	if r.Method != http.MethodPost {
 		header.Set("Allow", http.MethodPost)
@@ -113,29 +115,6 @@ func (s *Server) simPhone(body []byte) (any, error) {
 	return s.Phone(u.AppID, u.OpenID)
 }
 
-func (s *Server) simFault(body []byte) (any, error) {
-	var in struct {
-		Path    string   `json:"path"`
-		ErrCode int      `json:"errcode"`
-		ErrMsg  string   `json:"errmsg"`
-		Status  int      `json:"status"`
-		Body    *string  `json:"body"`
-		Delay   simDelay `json:"delay"`
-		Drop    bool     `json:"drop"`
-		Times   int      `json:"times"`
-	}
-	if err := decodeSim(body, &in); err != nil {
-		return nil, err
-	}
-	f := Fault{Path: in.Path, ErrCode: in.ErrCode, ErrMsg: in.ErrMsg, Status: in.Status, Body: in.Body,
-		Delay: time.Duration(in.Delay), Drop: in.Drop, Times: in.Times}
-	// A zero is what a client sends that writes all the members it knows. Elsewhere an empty body is an answer.
-	if f.Body != nil && *f.Body == "" && (f.ErrCode != 0 || f.Drop) {
-		f.Body = nil
-	}
-	return nil, s.Fault(f)
-}
-
 // simUser reads who is meant. No appid is an answer, too: see [Server.Login] and [Server.UserInfo].
 func (s *Server) simUser(body []byte) (simUser, error) {
 	var u simUser
@@ -186,42 +165,4 @@ func decodeSim(body []byte, v any) error {
 		return errors.New("the body must be a JSON object")
 	}
 	return fmt.Errorf("reading the body: %s", strings.TrimPrefix(err.Error(), "jsontext: "))
-}
-
-// simDelay is a Go duration text such as "1.5s", or a number: of seconds up to maxSeconds, of milliseconds above.
-type simDelay time.Duration
-
-// maxSeconds tells the two apart. For more than a minute, or for 60ms and less, there is the text.
-const maxSeconds = 60
-
-// UnmarshalJSON reads both forms; null and "" are no delay. Ours, not WeChat's.
-func (d *simDelay) UnmarshalJSON(b []byte) error {
-	errForm := fmt.Errorf(`delay must be a text such as "1.5s" or a number of seconds up to %d, of milliseconds above; at most %s`, maxSeconds, MaxDelay)
-	var number float64 // which null leaves at 0
-	if json.Unmarshal(b, &number) == nil {
-		unit := time.Second
-		if number > maxSeconds {
-			unit = time.Millisecond
-		}
-		// Compared as a float: a huge number would not survive the conversion.
-		delay := number * float64(unit)
-		if delay < 0 || delay > float64(MaxDelay) {
-			return errForm
-		}
-		*d = simDelay(delay)
-		return nil
-	}
-	var text string
-	if json.Unmarshal(b, &text) != nil {
-		return errForm
-	}
-	if text == "" {
-		return nil
-	}
-	parsed, err := time.ParseDuration(text)
-	if err != nil {
-		return errForm
-	}
-	*d = simDelay(parsed)
-	return nil
 }
