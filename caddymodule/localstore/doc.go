@@ -36,8 +36,9 @@
 // (group commit), layout.go (what is in the file), index.go (where it is), txn.go
 // (a change of both), damage.go (records that are taken out), sessions.go, users.go
 // and values.go (the calls), read.go and cache.go (reading with the file and
-// without), apps.go and health.go (for operators), sweep.go, then file.go, load.go
-// and compact.go (opening), and internal/boltcheck (what bbolt takes for granted).
+// without), apps.go and health.go (for operators), sweep.go, then file.go,
+// explain.go, load.go and compact.go (opening), and internal/boltcheck (what bbolt
+// takes for granted).
 //
 // It shares nothing with other processes or nodes: that is store redis.
 package localstore

@@ -1,4 +1,4 @@
-// file.go: opening the session file, and what is said when that fails.
+// file.go: opening the session file.
 
 package localstore
 
@@ -28,26 +28,9 @@ var (
 	errMovedOn = errors.New("it was replaced while it was opened")
 )
 
-// explain says what is wrong with a file and what to do about it.
-func explain(file string, err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, errLocked):
-		return fmt.Errorf("session file %s: %w: one process a file; stop the other one, name another file, or share sessions with store redis", file, err)
-	case errors.Is(err, boltcheck.ErrNewer):
-		return fmt.Errorf("session file %s: %w; it is left as it is: start the version of the gateway that wrote it, or a newer one", file, err)
-	case errors.Is(err, errForeign):
-		return fmt.Errorf("session file %s: %w; it is left as it is: name another file, or move it away", file, err)
-	case errors.Is(err, errDamaged):
-		return fmt.Errorf("session file %s: %w; it is left as it is: restore it, or move it away to start anew, then everybody logs in again", file, err)
-	}
-	return fmt.Errorf("session file %s: %w", file, err)
-}
-
 // resolve returns the one name of a file under which this process knows it, and
-// refuses what cannot become a session file. It makes and opens nothing: whoever
-// validates a configuration may be another user than the gateway's.
+// refuses what cannot become a session file. It makes and opens nothing: a
+// configuration may be validated by another user than the gateway's.
 func resolve(file string) (string, error) {
 	at, err := filepath.Abs(file)
 	if err != nil {
@@ -60,7 +43,7 @@ func resolve(file string) (string, error) {
 			return filepath.Join(full, missing), becomes(full, missing)
 		}
 		if _, lost := os.Lstat(at); !errors.Is(err, os.ErrNotExist) || lost == nil {
-			return "", err // no directory, or a link that leads nowhere
+			return "", explain(file, err) // no directory, or a link that leads nowhere
 		}
 		missing = filepath.Join(filepath.Base(at), missing)
 		at = filepath.Dir(at)
@@ -85,7 +68,7 @@ func becomes(have, missing string) error {
 // It never writes to one that is not ours.
 func openFile(file string) (*bbolt.DB, os.FileInfo, error) {
 	if err := makeDir(filepath.Dir(file)); err != nil {
-		return nil, nil, fmt.Errorf("making the directory of the session file: %w", err)
+		return nil, nil, explain(file, fmt.Errorf("making its directory: %w", err))
 	}
 	db, err := openChecked(file)
 	if errors.Is(err, errMovedOn) {

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
 // probeKey names what a check writes, over what the one before wrote.
@@ -32,7 +34,8 @@ func (d *DB) checkName() error {
 
 // Check implements session.Checker. It proves that the file still has its name,
 // and that a write as large as the largest session can be was taken by the disk,
-// synced, and read again: a full disk shows before small writes fail. It says
+// synced, and read again: a full disk shows before small writes fail. A database at
+// one of its limits, in which a new user finds no room, is session.ErrFull. It says
 // nothing about records that were written earlier.
 func (d *DB) Check(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
@@ -45,6 +48,11 @@ func (d *DB) Check(ctx context.Context) error {
 	rand.Read(probe) // a file system that compresses must find room for it, too
 	if err := d.write(ctx, func(t *txn) error {
 		t.put(kindProbe, probeKey, probe)
+		for _, k := range []kind{kindSession, kindMark, kindValue} {
+			if t.reclaim(k, 1, bytesPerEntry); !t.room(k, 1, bytesPerEntry) {
+				return fmt.Errorf("%w: wait until sessions expire, or raise max_sessions", session.ErrFull)
+			}
+		}
 		return nil
 	}); err != nil {
 		return explain(d.file, err)

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
 func TestCheck(t *testing.T) {
@@ -160,4 +162,27 @@ func TestCheckFindsAFullDisk(t *testing.T) {
 	if err := d.Check(ctx); err != nil {
 		t.Errorf("Check when there is room = %v, want nil", err)
 	}
+}
+
+// No new user can log in when the limit is reached: health is not green then.
+func TestCheckFindsAFullDatabase(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := fresh(t, Options{Sessions: 2})
+		mustCreate(t, d, "a", "u")
+		if err := d.Check(ctx); err != nil {
+			t.Errorf("Check with room for one = %v, want nil", err)
+		}
+		brief := testRecord("b", "u")
+		brief.ExpiresAt = time.Now().Add(time.Second)
+		if err := d.Create(ctx, brief, 0); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Check(ctx); !errors.Is(err, session.ErrFull) || !strings.Contains(err.Error(), "max_sessions") {
+			t.Errorf("Check of a full database = %v, want ErrFull and what to do", err)
+		}
+		time.Sleep(time.Second)
+		if err := d.Check(ctx); err != nil {
+			t.Errorf("Check when one has expired = %v, want nil", err)
+		}
+	})
 }

@@ -91,7 +91,7 @@ func (s *Store) Provision(ctx caddy.Context) error {
 	}
 	name, err := resolve(file)
 	if err != nil {
-		return fmt.Errorf("looking for the session file: %w", err)
+		return err
 	}
 	v, _, err := databases.LoadOrNew(name, func() (caddy.Destructor, error) {
 		return pooled{&shared{name: name, tuning: newTuning()}}, nil

@@ -3,6 +3,7 @@
 package memorystore
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -217,6 +218,42 @@ func TestSweepGivesEverythingBack(t *testing.T) {
 		if held != 1 || users != 1 || table.sessions.bytes.Load() != 5 || table.values.bytes.Load() != 0 {
 			t.Errorf("%d entries of %d users are held, %d and %d bytes counted, want 1, 1, 5, 0",
 				held, users, table.sessions.bytes.Load(), table.values.bytes.Load())
+		}
+	})
+}
+
+// No new user can log in when a limit is reached: health is not green then.
+func TestCheckFindsAFullTable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		table := New(Limits{Sessions: 2, Marks: 1, Values: 1})
+		defer table.Close()
+		want := func(when string, want error) {
+			t.Helper()
+			if err := table.Check(ctx); !errors.Is(err, want) {
+				t.Errorf("%s: Check = %v, want %v", when, err, want)
+			}
+		}
+		mustCreate(t, table, "a", "u")
+		want("room for one", nil)
+		brief := testRecord("b", "u")
+		brief.ExpiresAt = time.Now().Add(time.Second)
+		if err := table.Create(ctx, brief, 0); err != nil {
+			t.Fatal(err)
+		}
+		want("no room for a session", session.ErrFull)
+		time.Sleep(time.Second)
+		want("one has expired", nil)
+		table.Mark(ctx, "m", time.Now().Add(time.Second))
+		want("no room for a mark", session.ErrFull)
+		time.Sleep(time.Second)
+		table.UpdateValue(ctx, "v", time.Now().Add(time.Second), func([]byte) ([]byte, error) { return []byte("v"), nil })
+		want("no room for a value", session.ErrFull)
+		time.Sleep(time.Second)
+		want("all has room", nil)
+		over, cancel := context.WithCancel(ctx)
+		cancel()
+		if err := table.Check(over); !errors.Is(err, context.Canceled) {
+			t.Errorf("Check = %v, want context.Canceled", err)
 		}
 	})
 }

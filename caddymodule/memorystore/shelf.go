@@ -163,6 +163,11 @@ func (s *shelf) take(entries, bytes int64, b bound) bool {
 	return true
 }
 
+// room reports whether take would do that, and takes nothing.
+func (s *shelf) room(entries, bytes int64, b bound) bool {
+	return s.entries.Load()+entries <= b.entries && s.bytes.Load()+bytes <= b.bytes
+}
+
 func claim(used *atomic.Int64, n, limit int64) bool {
 	for {
 		have := used.Load()

@@ -115,5 +115,6 @@ var (
 	_ caddy.CleanerUpper    = (*Store)(nil)
 	_ caddyfile.Unmarshaler = (*Store)(nil)
 	_ session.Store         = (*Store)(nil)
+	_ session.Checker       = (*Store)(nil)
 	_ caddy.Destructor      = pooled{}
 )

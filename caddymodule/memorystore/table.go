@@ -4,6 +4,7 @@ package memorystore
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -69,6 +70,26 @@ func (t *table) untune(l *Limits) {
 // Count implements session.Counter.
 func (t *table) Count(context.Context) (map[string]int, error) { return t.users.count(), nil }
 
+// Check implements session.Checker: memory can always be written, up to the limits.
+// At one of them, where a new user finds no room, it returns session.ErrFull.
+func (t *table) Check(ctx context.Context) error {
+	l := t.limits.Load()
+	for _, part := range []struct {
+		*shelf
+		entries int
+	}{{t.sessions, l.Sessions}, {t.marks, l.Marks}, {t.values, l.Values}} {
+		if err := t.retry(ctx, part.shelf, func() error {
+			if !part.room(1, bytesPerEntry, boundOf(part.entries)) {
+				return session.ErrFull
+			}
+			return nil
+		}); err != nil {
+			return fmt.Errorf("sessions in memory: %w: wait until some expire, or raise max_sessions", err)
+		}
+	}
+	return nil
+}
+
 // Volatile implements session.Volatile.
 func (t *table) Volatile() {}
 
@@ -92,5 +113,6 @@ func (t *Table) Close() error {
 var (
 	_ session.Store    = (*Table)(nil)
 	_ session.Counter  = (*Table)(nil)
+	_ session.Checker  = (*Table)(nil)
 	_ session.Volatile = (*Table)(nil)
 )

@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
 // Claims is what one token says. The zero value is no token: all members but
@@ -45,7 +43,7 @@ func payloadPrefix(issuer string) (string, error) {
 	if issuer == "" {
 		return "", errors.New("the token issuer is empty")
 	}
-	if !utf8.ValidString(issuer) || strings.ContainsFunc(issuer, unicode.IsControl) {
+	if !plain(issuer) {
 		return "", errors.New("the token issuer holds control characters or is not UTF-8")
 	}
 	var b bytes.Buffer

@@ -1,6 +1,6 @@
 // Package token promises that a text it accepts is, byte for byte, one that a
 // key of this gateway minted: it keeps the signing keys, mints session tokens
-// and checks them.
+// and checks them. It also mints assertions, by which backends learn who calls.
 //
 // A token is a JWS in compact form (RFC 7515) over six claims. The algorithm,
 // the key and the spelling are all decided by our keys and never by the token:
@@ -9,6 +9,7 @@
 //
 // Reading order: claims.go (what a token says), key.go (one key), keyring.go
 // (which keys are good now), mint.go and verify.go (the two directions),
+// assertion.go (the other kind of JWT),
 // keyfile.go (keys from the operator's files), vault.go, vaultrotate.go and
 // vaultdoc.go (keys made by the gateway itself), jwks.go (keys for others to
 // read), derive.go (secrets for other uses).

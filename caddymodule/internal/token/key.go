@@ -64,6 +64,9 @@ type Key struct {
 	alg    Algorithm
 	kid    string
 	header string // the exact first segment of every token of this key
+	// The same of every assertion; empty where the key can make none.
+	assertionHeader string
+
 	method jwt.SigningMethod
 	// Behind a function, as no printer can walk into one. A pointer is not
 	// enough: fmt follows it for a verb that does not fit, such as %s.
@@ -101,9 +104,17 @@ func NewKey(alg Algorithm, material any) (*Key, error) {
 			return nil, errors.New("the key is damaged: it does not verify its own signature")
 		}
 	}
-	k.header = base64.RawURLEncoding.EncodeToString(
-		[]byte(`{"alg":"` + string(alg) + `","kid":"` + k.kid + `","typ":"JWT"}`))
+	k.header = k.headerOf("JWT")
+	if alg != HS256 {
+		k.assertionHeader = k.headerOf(assertionType)
+	}
 	return k, nil
+}
+
+// headerOf is the first segment of what the key signs, for a type of JWT.
+func (k *Key) headerOf(typ string) string {
+	return base64.RawURLEncoding.EncodeToString(
+		[]byte(`{"alg":"` + string(k.alg) + `","kid":"` + k.kid + `","typ":"` + typ + `"}`))
 }
 
 // GenerateKey makes a new key. RSA gets 2048 bits: kept keys can be rotated,

@@ -23,15 +23,23 @@ func (r *Keyring) Mint(c Claims) (string, error) {
 	}
 	var buf [maxPayloadBytes]byte
 	payload := appendPayload(buf[:0], r.prefix, c)
+	text, err := r.signer.compact(r.signer.header, payload)
+	if err != nil {
+		return "", fmt.Errorf("minting a token: %w", err)
+	}
+	return text, nil
+}
 
+// compact signs a payload under a header that is encoded already.
+func (k *Key) compact(header string, payload []byte) (string, error) {
 	text := make([]byte, 0, maxTokenBytes/4)
-	text = append(text, r.signer.header...)
+	text = append(text, header...)
 	text = append(text, '.')
 	text = base64.RawURLEncoding.AppendEncode(text, payload)
-	sig, err := r.signer.sign(string(text))
+	sig, err := k.sign(string(text))
 	if err != nil {
 		// Without the cause: a library's words about a private key stay inside.
-		return "", fmt.Errorf("minting a token: key %s could not sign", r.signer.kid)
+		return "", fmt.Errorf("key %s could not sign", k.kid)
 	}
 	text = append(text, '.')
 	return string(base64.RawURLEncoding.AppendEncode(text, sig)), nil
