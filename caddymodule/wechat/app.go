@@ -130,6 +130,10 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
+	browser, err := a.takeBrowserKeys()
+	if err != nil {
+		return err
+	}
 	store, err := a.loadStore(ctx)
 	if err != nil {
 		return err
@@ -143,7 +147,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		Lifetime: time.Duration(a.SessionLifetime), MaxLifetime: time.Duration(maxSessionLifetime),
 		PerUser: a.SessionsPerUser, Data: opendata.Policy{MaxAge: time.Duration(*a.DataMaxAge)},
 		Algorithm: a.Token.algorithm, Issuer: a.Token.issuer, TokenKeys: tokenKeys,
-		RotateEvery: time.Duration(a.Token.RotateEvery), SealFiles: a.sealFiles,
+		RotateEvery: time.Duration(a.Token.RotateEvery), SealFiles: a.sealFiles, BrowserKeys: browser, OpenBase: a.openBase,
 		Store: store, Storage: ctx.Storage(), Client: client, Limits: limits, Metrics: metrics, Logger: a.logger,
 	})
 	if err != nil {

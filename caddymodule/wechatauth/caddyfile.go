@@ -44,6 +44,10 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //		app <appid>... | *
 //		prefix <path>
 //		cookie [<name>]
+//		web_login {
+//			via <origin>
+//			for <origin>...
+//		}
 //		forward_token
 //	}
 //
@@ -82,19 +86,27 @@ func (h *Handler) unmarshal(d *caddyfile.Dispenser, configured *wechat.App) erro
 			}
 		case "cookie":
 			err = h.unmarshalCookie(d)
+		case "web_login":
+			h.WebLogin = new(WebLogin)
+			err = h.WebLogin.unmarshal(d)
 		case "forward_token":
 			h.ForwardToken = true
 			if d.NextArg() {
 				err = d.Err("forward_token takes no value")
 			}
 		default:
-			err = d.Errf("unknown wechat_auth option %q: there are public, app, prefix, cookie and forward_token", name)
+			err = d.Errf("unknown wechat_auth option %q: there are public, app, prefix, cookie, web_login and forward_token", name)
 		}
 		if err != nil {
 			return err
 		}
 		if d.NextBlock(nesting + 1) {
 			return d.Errf("%s takes no block", name)
+		}
+	}
+	if h.WebLogin != nil {
+		if err := configured.CheckWebLogin(h.Apps); err != nil {
+			return directive.WrapErr(err)
 		}
 	}
 	if len(h.Apps) == 0 && configured != nil {

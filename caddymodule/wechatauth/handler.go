@@ -72,6 +72,10 @@ type Handler struct {
 	// refused. Default: none.
 	Cookie string `json:"cookie,omitempty"`
 
+	// Logins by redirect: pages inside WeChat, QR codes, web-views. It implies a cookie.
+	// Default: none.
+	WebLogin *WebLogin `json:"web_login,omitempty"`
+
 	// Leave the token on the request for the backend. Default: false, it is removed.
 	ForwardToken bool `json:"forward_token,omitempty"`
 
@@ -112,6 +116,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := checkPrefix(h.Prefix); err != nil {
 		return err
 	}
+	if h.WebLogin != nil && h.Cookie == "" {
+		h.Cookie = gate.DefaultCookie
+	}
 	if h.Cookie != "" {
 		if h.Cookie, err = gate.CookieName(h.Cookie); err != nil {
 			return err
@@ -119,6 +126,11 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		h.rules.Cookie = h.Cookie
 	}
 	h.site = endpoint.Site{Parts: h.engine.Endpoints, Rules: &h.rules, Prefix: h.Prefix, Server: server{}}
+	if h.WebLogin != nil {
+		if h.site.Web, err = h.WebLogin.provision(h.engine, h.rules.Apps); err != nil {
+			return err
+		}
+	}
 	sets, err := ctx.LoadModule(h, "MatcherSetsRaw")
 	if err != nil {
 		return fmt.Errorf("loading matchers: %v", err)
@@ -164,6 +176,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request, next caddy
 			p := problem.Classify(err)
 			h.engine.Metrics.Requests.WithLabelValues("", p.Reason).Inc()
 			h.engine.Log.Refusal(r.Request, "gate", p, err)
+			if gate.IsAnonymous(err) && h.site.Redirects(r) {
+				h.site.Redirect(w, r)
+				return nil
+			}
 			return refuse(w, r, p)
 		}
 		// nothing was found here; an earlier wechat_auth line may have identified the caller

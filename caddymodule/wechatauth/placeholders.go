@@ -40,6 +40,8 @@ func (server) Earlier(r *http.Request) *gate.Caller { return knownCaller(r) }
 
 func (server) Introduce(r *http.Request, c *gate.Caller) { introduce(r, c) }
 
+func (server) SkipLog(r *http.Request) { caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true) }
+
 func (server) ClientIP(r *http.Request) string {
 	address, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
 	return address
