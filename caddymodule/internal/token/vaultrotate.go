@@ -90,7 +90,8 @@ func (v *Vault) nextDue(entries []entry, every time.Duration, now time.Time) boo
 }
 
 // Revoke takes a key out at once, and with it every token it signed: for a key
-// that somebody else may know. Other nodes follow at their next Refresh. If the
+// that somebody else may know. Other nodes follow at their next Follow, or when
+// they meet a token of the key that signs now: see [Vault.FollowUnknown]. If the
 // key was signing, the pending key signs from now on, or else a new one.
 func (v *Vault) Revoke(ctx context.Context, kid string) error {
 	return v.change(ctx, false, func(entries []entry, now time.Time) ([]entry, bool, error) {
