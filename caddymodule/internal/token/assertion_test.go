@@ -64,8 +64,8 @@ func TestMintedAssertion(t *testing.T) {
 // A backend that could check an HS256 assertion could make one.
 func TestNoAssertionWithASharedSecret(t *testing.T) {
 	r, _ := testRing(t, testKeys()[HS256], testKeys()[EdDSA])
-	if text, err := r.MintAssertion(testAssertion()); err == nil || r.CanAssert() {
-		t.Errorf("minted %q", text)
+	if _, err := r.MintAssertion(testAssertion()); err == nil || r.CanAssert() {
+		t.Error("minted")
 	}
 	if r, _ := testRing(t, testKeys()[EdDSA], testKeys()[HS256]); !r.CanAssert() {
 		t.Error("CanAssert = false with a signing key of EdDSA")
@@ -90,8 +90,8 @@ func TestAssertionsThatAreNotMinted(t *testing.T) {
 	} {
 		a := testAssertion()
 		edit(&a)
-		if text, err := r.MintAssertion(a); err == nil {
-			t.Errorf("%s: minted %q", name, text)
+		if _, err := r.MintAssertion(a); err == nil {
+			t.Errorf("%s: minted", name)
 		} else if strings.Contains(err.Error(), "oALICE") {
 			t.Errorf("%s: the error quotes the claims: %v", name, err)
 		}
