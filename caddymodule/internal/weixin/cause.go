@@ -33,4 +33,3 @@ func (c *Client) wireError(ctx context.Context, r request, err error, connected 
 	why.Text = where + ": " + why.Text
 	return &Error{Call: r.call, Kind: KindUnreachable, Cause: why}
 }
-
