@@ -159,7 +159,7 @@ func TestDeliverUnderway(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			got, err := d.Deliver(t.Context(), "k", b.answer(10*time.Second, true))
+			got, err := d.Deliver(t.Context(), "k", b.answer(11*time.Second, true))
 			want(t, "slow", got, err, Accepted, nil)
 		}()
 		time.Sleep(time.Second)
@@ -207,6 +207,48 @@ func TestDeliverAfterCrash(t *testing.T) {
 			}
 		})
 	}
+}
+
+// When a claim has been given up at last, another may have taken it over a
+// moment ago: that one is alive.
+func TestDeliverTakenOverByAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared, b := newMemory(), &backend{}
+		claimAs := func(name byte) {
+			c := &claim{}
+			c.name[0] = name
+			_ = shared.UpdateValue(t.Context(), "k", time.Now().Add(claimFor), func([]byte) ([]byte, error) { return c.value(), nil })
+		}
+		claimAs(1)
+		time.AfterFunc(abandonedAfter-pollEvery/2, func() { claimAs(2) })
+		got, err := Deliveries{shared, time.Now}.Deliver(within(t, 4500*time.Millisecond), "k", b.answer(0, true))
+		want(t, "waiting", got, err, Rejected, ErrUnderway)
+	})
+}
+
+// A store may make its change, lose the answer, and try again.
+type repeating struct{ *memory }
+
+func (s repeating) UpdateValue(ctx context.Context, key string, until time.Time, change func([]byte) ([]byte, error)) error {
+	if err := s.memory.UpdateValue(ctx, key, until, change); err != nil {
+		return err
+	}
+	return s.memory.UpdateValue(ctx, key, until, change)
+}
+
+func TestDeliverChangeRepeated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared, b := repeating{newMemory()}, &backend{}
+		d := Deliveries{shared, time.Now}
+		begin := time.Now()
+		got, err := d.Deliver(t.Context(), "k", b.answer(0, true))
+		want(t, "first", got, err, Accepted, nil)
+		got, err = d.Deliver(t.Context(), "k", b.answer(0, true))
+		want(t, "again", got, err, Repeated, nil)
+		if time.Since(begin) > 0 {
+			t.Error("waited for itself")
+		}
+	})
 }
 
 // A backend that works for long is not taken for a dead node.
@@ -261,7 +303,11 @@ func TestDeliverOutlivesRequest(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			got, err := d.Deliver(ctx, key, func(context.Context) bool { cancel(); return accept })
 			want(t, key, got, err, outcome, nil)
+			begin := time.Now()
 			got, err = d.Deliver(t.Context(), key, b.answer(0, true))
+			if time.Since(begin) > 0 {
+				t.Errorf("%s: waited for a request that is over", key)
+			}
 			want(t, key+" again", got, err, map[bool]Outcome{true: Repeated, false: Accepted}[accept], nil)
 		}
 	})

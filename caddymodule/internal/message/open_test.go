@@ -145,6 +145,16 @@ func TestForged(t *testing.T) {
 		got, err := clear.Echo(set(clearQuery(now), "echostr", echo...), now)
 		wantForged(t, fmt.Sprintf("echostr %.20q", echo), got, err)
 	}
+	// Two spellings of one time, each signed by somebody who can.
+	for _, timestamp := range []string{"0" + unixText(now), unixText(now) + ".0"} {
+		q := url.Values{"timestamp": {timestamp}, "nonce": {"1"}, "signature": {sign(testToken, timestamp, "1")}}
+		m, err := clear.Open(q, "", []byte(textJSON), now)
+		wantForged(t, timestamp, m, err)
+	}
+	// Compatible mode, and no key to read it with.
+	q, body := push(t, textJSON, testApp, now, func(text string) string { return `{"MsgType":"text","Encrypt":"` + text + `"}` })
+	m, err := clear.Open(q, "", body, now)
+	wantForged(t, "encrypted, without a key", m, err)
 	// Another token, key, app.
 	for name, args := range map[string][3]string{
 		"token": {testApp, "BBBBB", testKey},
@@ -212,9 +222,9 @@ func TestCiphertexts(t *testing.T) {
 		"first padding byte":   plain(18, message, testApp, append([]byte{7}, pad(8)[1:]...)),
 		"middle padding byte":  plain(18, message, testApp, []byte{8, 8, 8, 0, 8, 8, 8, 8}),
 		"padding of zero":      plain(18, message, testApp, []byte{8, 8, 8, 8, 8, 8, 8, 0}),
-		"padding of 33":        plain(18+25, message+strings.Repeat(" ", 25), testApp, []byte(strings.Repeat("!", 31))),
+		"padding of 33":        plain(25, message+strings.Repeat(" ", 7), testApp, []byte(strings.Repeat("!", 33))),
 		"padding longer":       []byte(strings.Repeat("\x20", 32)),
-		"padded to 16":         plain(18+16+16, message+strings.Repeat(" ", 16+16), testApp, pad(8))[:80],
+		"padded to 16":         plain(26, message+strings.Repeat(" ", 8), testApp, pad(16)),
 		"not a message":        plain(18, "hello, hello, hell", testApp, pad(8)),
 		"a message cut":        plain(18, `{"MsgType":"text"`+" ", testApp, pad(8)),
 		"only the head's half": append([]byte(strings.Repeat("x", 14)), pad(18)...),
