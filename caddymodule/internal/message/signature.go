@@ -3,7 +3,7 @@
 package message
 
 import (
-	"crypto/sha1" //nolint:gosec // WeChat's choice
+	"crypto/sha1" // WeChat's choice
 	"crypto/subtle"
 	"encoding/hex"
 	"errors"
