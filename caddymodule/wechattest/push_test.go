@@ -178,6 +178,7 @@ func TestPushReplies(t *testing.T) {
 		return `<xml><Encrypt><![CDATA[` + e + `]]></Encrypt><MsgSignature>` + signPush(pushToken, "5", "77", e) + `</MsgSignature><TimeStamp>5</TimeStamp><Nonce>77</Nonce></xml>`
 	}
 	good := sealed(`{"a":1}`, official)
+	var group sync.WaitGroup
 	for name, test := range map[string]struct {
 		mode, message string
 		status        int
@@ -205,30 +206,34 @@ func TestPushReplies(t *testing.T) {
 		"plain, half a reply":  {"plain", xmlText, 200, xmlText[:20], "", "neither success"},
 		"plain, JSON, garbage": {"plain", jsonText, 200, `{"a":1} x`, "", "neither success"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel() // they wait most of the time
+		group.Go(func() { // all at once, for they wait most of the time
+			push := wechattest.Push{AppID: official, Message: []byte(test.message), Mode: test.mode}
 			b := newBackend(t, says(test.status, test.answer), says(200, "success"))
-			result, err := w.Push(t.Context(), wechattest.Push{URL: b.url, AppID: official, Message: []byte(test.message), Mode: test.mode})
+			push.URL = b.url
+			result, err := w.Push(t.Context(), push)
 			if err != nil || !result.Delivered {
-				t.Fatalf("%+v, %v", result, err)
+				t.Errorf("%s: %+v, %v", name, result, err)
+				return
 			}
 			if test.problem == "" {
 				if result.Tries != 1 || result.Status != test.status || result.Body != test.answer || result.Reply != test.reply || result.Problem != "" {
-					t.Fatalf("%+v", result)
+					t.Errorf("%s: %+v", name, result)
 				}
 				return
 			}
-			// What is no good answer is asked for again, signed anew and in the same words.
+			// What is no good answer is asked for again, and signed anew.
 			if result.Tries != 2 || len(b.got) != 2 || b.got[0].URL.Query().Get("nonce") == b.got[1].URL.Query().Get("nonce") {
-				t.Fatalf("%+v, %d calls", result, len(b.got))
+				t.Errorf("%s: %+v, %d calls", name, result, len(b.got))
 			}
 			bad := newBackend(t, says(test.status, test.answer))
-			result, err = w.Push(t.Context(), wechattest.Push{URL: bad.url, AppID: official, Message: []byte(test.message), Mode: test.mode})
+			push.URL = bad.url
+			result, err = w.Push(t.Context(), push)
 			if err != nil || result.Delivered || result.Tries != 3 || len(bad.got) != 3 || !strings.Contains(result.Problem, test.problem) || result.Status != test.status || result.Reply != "" {
-				t.Fatalf("%+v, %v, %d calls; want %q", result, err, len(bad.got), test.problem)
+				t.Errorf("%s: %+v, %v, %d calls; want %q", name, result, err, len(bad.got), test.problem)
 			}
 		})
 	}
+	group.Wait()
 }
 
 // A server that is slow, or away, is asked three times, each PushPatience after the one before.
@@ -239,6 +244,14 @@ func TestPushPatience(t *testing.T) {
 	result, err := w.Push(t.Context(), wechattest.Push{URL: slow.url, AppID: appA, Message: []byte(jsonText)})
 	if took := time.Since(start); err != nil || result.Delivered || result.Tries != 3 || result.Status != 0 || took < 450*time.Millisecond || !strings.Contains(result.Problem, "150ms") {
 		t.Fatalf("%+v, %v after %s", result, err, took)
+	}
+	// A redirect is a bad answer, and leads nowhere.
+	elsewhere := newBackend(t, says(200, "success"))
+	moved := newBackend(t, func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, elsewhere.url, http.StatusTemporaryRedirect)
+	})
+	if result, err = w.Push(t.Context(), wechattest.Push{URL: moved.url, AppID: appA, Message: []byte(jsonText)}); err != nil || result.Delivered || result.Status != 307 || len(elsewhere.got) != 0 {
+		t.Fatalf("%+v, %v, %d calls elsewhere", result, err, len(elsewhere.got))
 	}
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close()

@@ -84,9 +84,6 @@ type sealedReply struct {
 
 // readSealed reads a reply of the message's own form; ok says whether it has an Encrypt at all.
 func readSealed(body []byte, asXML bool) (reply sealedReply, ok bool) {
-	if isXML(body) != asXML {
-		return reply, false
-	}
 	if asXML {
 		err := xml.Unmarshal(body, &reply)
 		return reply, err == nil && reply.Encrypt != ""
