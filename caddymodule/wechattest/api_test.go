@@ -245,6 +245,7 @@ func TestMedia(t *testing.T) {
 
 	wantErr(t, put("file", kind, form), 40004)
 	wantErr(t, put("image", kind, form[:len(form)/2]), 41005)
+	wantErr(t, put("image", kind, form[:len(form)-len("--\r\n")]), 41005) // its end alone is missing
 	wantErr(t, put("image", "application/json", form), 41005)
 	wantErr(t, put("image", "", form), 41005)
 	otherKind, otherForm := upload(t, "file", "a.png", content)

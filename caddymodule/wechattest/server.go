@@ -32,6 +32,11 @@ type Options struct {
 	// NoUnionID plays apps that are not bound to an Open Platform account: no unionid anywhere. Default: bound
 	// (api_code2session: unionid is present when bound).
 	NoUnionID bool
+	// Pushes maps AppID to what the app shares with its server for message push. Default: none; [Push] can bring it.
+	Pushes map[string]PushSecret
+	// PushPatience is how long a pushed message waits for its answer, and from one try to the next. Default: 5s, as for
+	// Official Accounts (long-standing rule).
+	PushPatience time.Duration
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
 	// SessionKeyMinRefresh is the age below which wx.login keeps the session key (api_checksessionkey: there is a
@@ -47,6 +52,9 @@ type Options struct {
 // for concurrent use. Every answer it gives follows from its options, its clock and the calls before.
 type Server struct {
 	opts Options
+
+	pushClient *http.Client
+	pushes     chan struct{} // holds one for each that is under way
 
 	mu         sync.Mutex
 	users      *ledger[*user]
@@ -83,12 +91,16 @@ func New(opts Options) *Server {
 		opts.Now = time.Now
 	}
 	orDefault(&opts.SessionKeyMinRefresh, time.Minute)
+	orDefault(&opts.PushPatience, 5*time.Second)
+	opts.Pushes = maps.Clone(opts.Pushes)
 	opts.Quotas = opts.Quotas.withDefaults()
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Server{
 		opts:       opts,
+		pushClient: newPushClient(),
+		pushes:     make(chan struct{}, maxPushes),
 		users:      newLedger[*user](maxUsers, 0),
 		people:     newLedger[*person](maxUsers, 0),
 		apps:       newLedger[*app](maxApps, 0),

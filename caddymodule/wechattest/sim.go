@@ -14,12 +14,25 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-var simCalls = map[string]func(*Server, []byte) (any, error){
-	"/sim/login":    (*Server).simLogin,
-	"/sim/userinfo": (*Server).simUserInfo,
-	"/sim/phone":    (*Server).simPhone,
-	"/sim/oauth":    (*Server).simOAuth,
-	"/sim/fault":    (*Server).simFault,
+// simCall is one call of the phone's side; without a result it is answered 204.
+type simCall struct {
+	method string
+	run    func(*Server, *http.Request, []byte) (any, error)
+}
+
+// posted is a call that its body alone decides.
+func posted(run func(*Server, []byte) (any, error)) simCall {
+	return simCall{http.MethodPost, func(s *Server, _ *http.Request, body []byte) (any, error) { return run(s, body) }}
+}
+
+var simCalls = map[string]simCall{
+	"/sim/login":    posted((*Server).simLogin),
+	"/sim/userinfo": posted((*Server).simUserInfo),
+	"/sim/phone":    posted((*Server).simPhone),
+	"/sim/oauth":    posted((*Server).simOAuth),
+	"/sim/fault":    posted((*Server).simFault),
+	"/sim/push":     {http.MethodPost, (*Server).simPush},
+	"/sim/received": {http.MethodGet, (*Server).simReceived},
 }
 
 type simProblem struct {
@@ -35,18 +48,19 @@ type simUser struct {
 
 func (s *Server) serveSim(header http.Header, r *http.Request, body []byte) answer {
 	call, known := simCalls[r.URL.Path]
-	if !known && r.URL.Path != "/sim/received" {
-		return simRefuse(http.StatusNotFound, "not_found", "the phone's side has "+strings.Join(slices.Sorted(maps.Keys(simCalls)), ", ")+" and /sim/received")
+	if !known {
+		return simRefuse(http.StatusNotFound, "not_found", "the phone's side has "+strings.Join(slices.Sorted(maps.Keys(simCalls)), ", "))
 	}
-	if r.URL.Path == "/sim/received" { // the one that changes nothing
-		return s.simReceived(r)
+	if r.Method != call.method {
+		header.Set("Allow", call.method)
+		return simRefuse(http.StatusMethodNotAllowed, "method_not_allowed", "use "+call.method)
 	}
-	if r.Method != http.MethodPost {
-		header.Set("Allow", http.MethodPost)
-		return simRefuse(http.StatusMethodNotAllowed, "method_not_allowed", "use POST")
-	}
-	out, err := call(s, body)
-	if err != nil {
+	out, err := call.run(s, r, body)
+	switch {
+	case errors.Is(err, ErrBusy):
+		header.Set("Retry-After", "5")
+		return simRefuse(http.StatusServiceUnavailable, "temporarily_unavailable", err.Error())
+	case err != nil:
 		return simRefuse(http.StatusBadRequest, "invalid_request", err.Error())
 	}
 	if out == nil {

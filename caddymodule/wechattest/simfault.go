@@ -34,17 +34,8 @@ func (s *Server) simFault(body []byte) (any, error) {
 }
 
 // simReceived is a GET: it is a look, and a test's tool can have it with an address alone.
-func (s *Server) simReceived(r *http.Request) answer {
-	if r.Method != http.MethodGet {
-		a := simRefuse(http.StatusMethodNotAllowed, "method_not_allowed", "use GET")
-		a.header = http.Header{"Allow": {http.MethodGet}}
-		return a
-	}
-	n, err := s.Received(r.URL.Query().Get("path"))
-	if err != nil {
-		return simRefuse(http.StatusBadRequest, "invalid_request", err.Error())
-	}
-	return answer{status: http.StatusOK, contentType: "application/json", body: encode(n)}
+func (s *Server) simReceived(r *http.Request, _ []byte) (any, error) {
+	return s.Received(r.URL.Query().Get("path"))
 }
 
 // simDelay is a Go duration text such as "1.5s", or a number: of seconds up to maxSeconds, of milliseconds above.
