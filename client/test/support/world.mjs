@@ -15,7 +15,7 @@ export const appB = 'wxfedcba9876543210'
 const secret = 'a-secret-of-tests'
 
 /**
- * options.site: more lines of the wechat_auth block; options.wechat: more of the global one; options.apps: default appA.
+ * options.official: an app of that kind besides; options.site: more lines of the wechat_auth block; options.wechat: more of the global one; options.apps: default appA.
  * Ends with the test or suite t.
  */
 export async function startWorld(t, options = {}) {
@@ -24,7 +24,7 @@ export async function startWorld(t, options = {}) {
   t.after(() => rmSync(dir, { recursive: true, force: true }))
   const backend = await startBackend(t)
 
-  const sim = spawn(program('wechatsim'), ['-listen', '127.0.0.1:0', '-quiet', ...apps.flatMap(app => ['-app', app + ':' + secret])])
+  const sim = spawn(program('wechatsim'), ['-listen', '127.0.0.1:0', '-quiet', ...[...apps, ...options.official ? [options.official] : []].flatMap(app => ['-app', app + ':' + secret])])
   endWith(t, sim)
   const simURL = await new Promise((resolve, reject) => {
     let text = ''
@@ -44,6 +44,7 @@ export async function startWorld(t, options = {}) {
 	storage file_system ${dir}/storage
 	wechat {
 		${apps.map(app => `app ${app} ${secret}`).join('\n\t\t')}
+		${options.official ? `app ${options.official} ${secret} official` : ''}
 		api_base ${simURL}
 		store memory
 		${options.wechat || ''}
