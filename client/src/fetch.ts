@@ -35,7 +35,7 @@ export function fetchAdapter(init?: { credentials?: 'same-origin' | 'include' | 
       const headers = Object.assign({}, o.header)
       const type = Object.keys(headers).filter(name => /^content-type$/i.test(name))[0]
       let { url, data } = o
-      if (data && data.constructor === Object) {
+      if (/ (Object|Array)/.test(Object.prototype.toString.call(data))) {
         if (!/^(GET|HEAD)?$/i.test(o.method || '')) {
           data = type && /form/.test(headers[type]) ? form(data) : JSON.stringify(data)
         } else {

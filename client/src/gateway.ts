@@ -86,7 +86,7 @@ export function makeGateway(options: GatewayOptions, api: Adapter, loginOptions?
     userInfo: data => call('/userinfo', data),
     openData: data => call('/opendata', data),
     ticket: () => call('/ticket', {}),
-    webViewURL: path => call('/ticket', {}).then(({ ticket }) => path.replace(/^(https?:\/\/[^/?#]+)?\/?([^]*)/, (_, site = base, rest) =>
+    webViewURL: path => call('/ticket', {}).then(({ ticket }) => path.replace(/^(https?:\/\/[^/?#]+)?\/*([^]*)/, (_, site = base, rest) =>
       site + prefix + '/enter?ticket=' + encodeURIComponent(ticket) + '&return=' + encodeURIComponent('/' + rest))),
   }
 }

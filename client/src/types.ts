@@ -151,7 +151,7 @@ export interface Session {
   issued_at: number
   expires_at: number
   userinfo?: UserInfo
-  phone?: string
+  phone?: Phone
 }
 
 /** In WeChat's own names. */
