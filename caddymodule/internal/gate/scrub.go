@@ -5,7 +5,6 @@ package gate
 
 import (
 	"net/http"
-	"strings"
 
 	"golang.org/x/net/http/httpguts"
 )
@@ -87,7 +86,8 @@ func Scrub(r *http.Request) Clean {
 	websocket := upgrade && isWebSocketUpgrade(r)
 	switch {
 	case websocket:
-		r.Header["Connection"] = []string{"Upgrade"}
+		// in our spelling, whatever the case was
+		r.Header["Connection"], r.Header["Upgrade"] = []string{"Upgrade"}, []string{"websocket"}
 	case connection:
 		delete(r.Header, "Connection")
 	}
@@ -112,7 +112,7 @@ func Scrub(r *http.Request) Clean {
 // and for nothing else.
 func isWebSocketUpgrade(r *http.Request) bool {
 	upgrade := r.Header["Upgrade"]
-	return len(upgrade) == 1 && strings.EqualFold(strings.TrimSpace(upgrade[0]), "websocket") &&
+	return len(upgrade) == 1 && equalASCII(upgrade[0], "websocket") &&
 		httpguts.HeaderValuesContainsToken(r.Header["Connection"], "upgrade")
 }
 
