@@ -26,7 +26,7 @@ var floors = [][]string{
 	{"internal/engine"},
 	{"internal/option"},
 	{"wechat"},
-	{"wechatauth"},
+	{"wechatauth", "wechatpush"},
 	{""},
 	{"internal/gatewaytest"},
 	{"integration"},

@@ -21,7 +21,7 @@ import (
 // operator sets by hand is the operator's word, and comes after our scrub. Caddy
 // knows no order among guests, so the one that is registered last comes first.
 func init() {
-	for _, directive := range []string{"wechat_auth"} {
+	for _, directive := range []string{"wechat_auth", "wechat_push"} {
 		httpcaddyfile.RegisterDirectiveOrder(directive, httpcaddyfile.After, "forward_auth")
 	}
 }

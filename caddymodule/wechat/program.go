@@ -6,13 +6,13 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/apps"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/message"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/option"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/weixin"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
@@ -116,7 +116,7 @@ func (p *Program) resolve() (*apps.App, error) {
 	return app, nil
 }
 
-func (p *Push) resolve(appid string) (*apps.Push, error) {
+func (p *Push) resolve(appid string) (*message.Receiver, error) {
 	token, err := resolveSecret("the push token of app "+appid, p.Token, p.TokenDigest)
 	if err != nil {
 		return nil, err
@@ -125,10 +125,11 @@ func (p *Push) resolve(appid string) (*apps.Push, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkPush(token, key); err != nil {
-		return nil, fmt.Errorf("app %s: %w", appid, err)
+	receiver, err := message.NewReceiver(appid, token, key)
+	if err != nil {
+		return nil, fmt.Errorf("push of app %s: %w", appid, err)
 	}
-	return &apps.Push{Token: weixin.NewSecret(token), AESKey: weixin.NewSecret(key)}, nil
+	return receiver, nil
 }
 
 // resolveSecret resolves a secret, and compares it with its digest.
@@ -170,22 +171,6 @@ func (p *Program) checkPushKind() error {
 }
 
 func (p *Program) kind() session.Kind { return cmp.Or(p.Kind, session.Mini) }
-
-var (
-	pushTokenForm = regexp.MustCompile(`^[A-Za-z0-9]{3,32}$`)
-	pushKeyForm   = regexp.MustCompile(`^[A-Za-z0-9]{43}$`)
-)
-
-// checkPush judges what stands in no placeholder.
-func checkPush(token, key string) error {
-	if !option.IsPlaceholder(token) && !pushTokenForm.MatchString(token) {
-		return errors.New("the push token is not one: it has 3 to 32 letters and digits, as in the app's console under message push")
-	}
-	if key != "" && !option.IsPlaceholder(key) && !pushKeyForm.MatchString(key) {
-		return errors.New("the push aes_key is not an EncodingAESKey: it has 43 letters and digits, as in the app's console under message push")
-	}
-	return nil
-}
 
 // Choose returns the mini programs that a site names; "*" or, when there is
 // but one, nothing names all.
@@ -293,8 +278,10 @@ func (p *Program) unmarshalPush(d *caddyfile.Dispenser) error {
 	if err := p.checkPushKind(); err != nil {
 		return d.WrapErr(err)
 	}
-	if err := checkPush(args[0], strings.Join(args[1:], "")); err != nil {
-		return d.WrapErr(err)
+	if key := strings.Join(args[1:], ""); !option.IsPlaceholder(args[0]) && !option.IsPlaceholder(key) {
+		if _, err := message.NewReceiver(p.AppID, args[0], key); err != nil {
+			return d.Errf("push: %v", err)
+		}
 	}
 	p.Push.Token, p.Push.TokenDigest = option.HideSecret(args[0])
 	if len(args) == 2 {

@@ -7,6 +7,7 @@ package apps
 import (
 	"slices"
 
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/message"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/weixin"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
@@ -18,16 +19,10 @@ type App struct {
 	Kind        session.Kind
 	Scope       string // of an Official Account's login by redirect; empty is snsapi_base
 	Credentials weixin.App
-	Push        *Push // nil when it has none
+	Push        *message.Receiver // of its messages; nil when it has none
 
 	// Passed counts the requests of its users that went on.
 	Passed Counter
-}
-
-// Push is what an app's messages are signed and sealed with.
-type Push struct {
-	Token  weixin.Secret
-	AESKey weixin.Secret // empty when they come in the clear
 }
 
 // Counter is what a metric offers for counting.

@@ -15,12 +15,17 @@ import (
 
 // writePage answers a navigation with a page that says what to do.
 func (s *Site) writePage(w http.ResponseWriter, r gate.Clean, p problem.Problem, err error) {
+	path := weblogin.ParseReturn(r.URL.Query()["return"]...)
+	var way *onTheWay
+	if errors.As(err, &way) {
+		path = way.path
+	}
 	page := weblogin.Page{
 		Topic: topicOf(r, p, err), Status: p.Status, Error: p.Code, Errcode: p.Errcode, RetryAfter: p.RetryAfter,
-		Again: weblogin.AuthorizePath(s.Prefix, weblogin.ParseReturn(r.URL.Query()["return"]...)),
+		Again: weblogin.AuthorizePath(s.Prefix, path),
 	}
 	if origin, wrong := weblogin.SiteOrigin(r.Host, r.TLS != nil); wrong == nil {
-		page.Address = origin.String() + weblogin.ParseReturn(r.URL.Query()["return"]...)
+		page.Address = origin.String() + path
 	}
 	p.SetHeaders(w.Header())
 	page.Write(w, r.Method)

@@ -87,7 +87,14 @@ func (s *Site) authorize(w http.ResponseWriter, r gate.Clean) error {
 	if err != nil {
 		return err
 	}
-	begun, err := s.Web.Logins.Begin(r.Context(), site, r.Header, w.Header(), app.ID, weblogin.ParseReturn(query["return"]...))
+	path := weblogin.ParseReturn(query["return"]...)
+	begun, err := s.Web.Logins.Begin(r.Context(), site, r.Header, w.Header(), app.ID, path)
+	if errors.Is(err, weblogin.ErrLoop) {
+		// a browser that has a session keeps it: it only logs in often
+		if _, lives := s.identify(r); lives == nil {
+			begun, err = s.Web.Logins.Begin(r.Context(), site, nil, w.Header(), app.ID, path)
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -132,14 +139,24 @@ func (s *Site) callback(w http.ResponseWriter, r gate.Clean) error {
 		return weblogin.ErrNoLogin
 	}
 	if answer.Code == "" {
-		weblogin.Drop(w.Header(), begun)
-		return errUserRefused
+		return &onTheWay{errUserRefused, begun.Return} // who goes back may still agree
 	}
 	if !weixin.ValidCode(answer.Code) {
-		return weblogin.ErrBadCallback
+		return &onTheWay{weblogin.ErrBadCallback, begun.Return}
 	}
-	return s.redeem(w, r, site, begun, app, answer.Code)
+	if err := s.redeem(w, r, site, begun, app, answer.Code); err != nil {
+		return &onTheWay{err, begun.Return}
+	}
+	return nil
 }
+
+// onTheWay is the error of a login that would have led to a path of the site.
+type onTheWay struct {
+	error
+	path string
+}
+
+func (e *onTheWay) Unwrap() error { return e.error }
 
 // repeated answers a callback whose login made a session: the browser that holds it
 // goes where it wanted to go.
@@ -154,6 +171,9 @@ func (s *Site) repeated(w http.ResponseWriter, r gate.Clean, begun weblogin.Logi
 	redirect(w, begun.Return)
 	return nil
 }
+
+// stateLife is how long the state of a login is remembered: longer than a browser has.
+const stateLife = 15 * time.Minute
 
 // made is what a callback has made.
 type made struct {
@@ -176,9 +196,17 @@ func (s *Site) redeem(w http.ResponseWriter, r gate.Clean, site weblogin.Site, b
 	result, err, _ := s.Web.callbacks.Do(begun.State+code, func() (any, error) {
 		start := time.Now()
 		made := made{}
-		var err error
 		// a web-view that loads twice gives its first load up: the other still wants this
-		made.session, made.token, err = s.Login.Login(context.WithoutCancel(r.Context()), login.Request{App: app, Code: code, Network: network, Previous: previous})
+		ctx := context.WithoutCancel(r.Context())
+		// a state is good for one login, whatever the browser keeps of it
+		first, err := s.Sessions.SpendTicket(ctx, begun.State, begun.Began.Add(stateLife))
+		switch {
+		case err != nil:
+			return made, err
+		case !first:
+			return made, login.ErrCodeSpent
+		}
+		made.session, made.token, err = s.Login.Login(ctx, login.Request{App: app, Code: code, Network: network, Previous: previous})
 		s.Log.Login(app.AppID, made.session, time.Since(start), err)
 		return made, err
 	})
