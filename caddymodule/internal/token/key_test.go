@@ -165,7 +165,7 @@ func TestFirstSignsAllVerify(t *testing.T) {
 		}
 		if k != keys[0] {
 			first, _ := testRing(t, keys[0])
-			refused(t, first, "removed key", text, ReasonUnknownKey)
+			refused(t, first, "removed key", text, unknownKey)
 		}
 	}
 	if got := mustMint(t, all, testClaims()); !strings.HasPrefix(got, keys[0].header+".") {
