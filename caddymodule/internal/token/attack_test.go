@@ -58,7 +58,7 @@ func TestAlgorithmIsNotTheTokensChoice(t *testing.T) {
 	}
 }
 
-// C11, H12: the attacker brings his own key, or header members that other
+// C11, H12: attackers bring their own key, or header members that other
 // libraries obey or ignore. All are signed with our key: only the header is off.
 func TestHeaderIsOursToTheLastByte(t *testing.T) {
 	k := testKeys()[HS256]

@@ -92,7 +92,7 @@ func TestWeakKeysAreRefused(t *testing.T) {
 	}
 }
 
-// The key outlives what the caller does with his bytes.
+// The key outlives what callers do with their bytes.
 func TestSecretIsCopied(t *testing.T) {
 	secret := make([]byte, 32)
 	rand.Read(secret)

@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// H11: many spellings of one token. Whoever keys a deny-list or a cache by token
+// H11: many spellings of one token. A program that keys a deny-list or a cache by token
 // text is fooled by each that passes.
 func TestOneSpelling(t *testing.T) {
 	for _, alg := range allAlgorithms {
