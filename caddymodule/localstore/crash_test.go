@@ -113,8 +113,8 @@ func logins(d *DB) {
 // told is what a killed process has said about one key.
 type told struct{ mark, created, deleting, deleted, changing, changed bool }
 
-// The machine's operator kills the gateway at any moment. Who was told that he
-// is logged in, is; who was told that he is logged out, stays out; no code can
+// The machine's operator kills the gateway at any moment. Users who were told that
+// they are logged in are; those who were told that they are logged out stay out; no code can
 // be redeemed again.
 func TestKill9LosesAndResurrectsNothing(t *testing.T) {
 	rounds, end := 25, time.Now().Add(30*time.Second)

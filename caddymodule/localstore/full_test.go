@@ -89,7 +89,7 @@ func fillDisk(d *DB) {
 	say("end %d refused, %d of 10 logouts on the full disk", refused, ended)
 }
 
-// Nobody who was told that he is logged in is lost to a full disk, and it needs
+// No user who was told about a login loses it to a full disk, and it needs
 // no restart.
 func TestFullDisk(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "sessions.db")

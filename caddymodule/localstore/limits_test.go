@@ -13,7 +13,7 @@ import (
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
-// A flood of logins fills the database. Who is logged in must stay logged in.
+// A flood of logins fills the database. Users who are logged in stay so.
 func TestFullDatabaseThrowsNobodyOut(t *testing.T) {
 	d := fresh(t, Options{Sessions: 10})
 	for i := range 10 {

@@ -126,7 +126,7 @@ func excess(have []record, key string, limit int, now int64) (out []record) {
 }
 
 // Update replaces the value of a live session. change runs in the caller's
-// goroutine, on what was read; the result is written only if that still stands,
+// goroutine, on what was read; the result is written only if nothing has changed it,
 // else change runs again.
 func (d *DB) Update(ctx context.Context, key string, change func([]byte) ([]byte, error)) error {
 	for {

@@ -104,7 +104,8 @@ func TestRequestsBeforeTheStart(t *testing.T) {
 	}
 }
 
-// Whoever opens waits no longer than he may, and Cleanup leaves nobody at it.
+// A caller that opens the file waits no longer than its context allows, and Cleanup
+// leaves no one at it.
 func TestGivingUpWhileOpening(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	file := filepath.Join(t.TempDir(), "sessions.db")
@@ -125,8 +126,8 @@ func TestGivingUpWhileOpening(t *testing.T) {
 	cleanup(t, provision(t, file, 0)) // nobody has it open any more
 }
 
-// Who validates may be another user than the gateway's: nothing may be left that
-// only he can write.
+// A configuration may be validated by another user than the gateway's: nothing may be
+// left that only that user can write.
 func TestValidatingMakesNothing(t *testing.T) {
 	dir := t.TempDir()
 	plain := filepath.Join(dir, "plain")

@@ -151,8 +151,8 @@ func TestClockSetBack(t *testing.T) {
 	wantValue(t, d, "a", "value")
 }
 
-// More sessions than are cached: the others are read from the file, and who has
-// a lease on one that had to make room asks again.
+// More sessions than are cached: the others are read from the file, and a
+// holder of a lease on one that had to make room asks again.
 func TestCacheIsBounded(t *testing.T) {
 	c := newCache()
 	const n = cacheEntries + cacheEntries/2
@@ -191,7 +191,7 @@ func TestCacheIsBounded(t *testing.T) {
 	}
 }
 
-// A reader has read the file when a logout changes it: what he read must not
+// A reader has read the file when a logout changes it: what was read must not
 // be cached behind the logout's back.
 func TestFillAfterChangeIsRefused(t *testing.T) {
 	c := newCache()

@@ -15,7 +15,7 @@ import (
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
-// A flood of logins fills the table. Who is logged in must stay logged in.
+// A flood of logins fills the table. Users who are logged in stay so.
 func TestFullTableThrowsNobodyOut(t *testing.T) {
 	table := New(Limits{Sessions: 10})
 	defer table.Close()

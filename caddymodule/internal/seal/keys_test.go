@@ -88,7 +88,7 @@ func sealAs(k *key, nonce, plaintext, associated string) []byte {
 	return k.finish(sealed, []byte(plaintext), []byte(associated))
 }
 
-// Who can write to the store takes sealed values and changes them, or puts them
+// An attacker who can write to the store takes sealed values and changes them, or puts them
 // where others are. None of it may open.
 func TestForgeries(t *testing.T) {
 	keys := testKeys(t, secrets[0], secrets[1])

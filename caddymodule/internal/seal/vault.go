@@ -18,7 +18,7 @@ import (
 // VaultOptions say where the keys are kept and how long they are needed.
 type VaultOptions struct {
 	// Where the keys are kept, which should not be the store whose values they
-	// seal. Who can read it can open and seal.
+	// seal. Anyone who can read it can open and seal.
 	Storage certmagic.Storage
 	// The longest time a sealed value is kept. The greatest ever given on any
 	// node is noted beside the keys and counts for all.

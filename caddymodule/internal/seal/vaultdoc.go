@@ -67,7 +67,7 @@ func decodeDocument(data []byte) (*holding, error) {
 		}
 		h.entries = append(h.entries, entry{key: k, created: time.Unix(rec.Created, 0)})
 	}
-	// The order is what decides who seals, so it does not rest on an editor.
+	// The order decides which key seals, so it does not rest on an editor.
 	slices.SortStableFunc(h.entries, func(a, b entry) int { return a.created.Compare(b.created) })
 	list := make([]*key, 0, len(h.entries))
 	for _, e := range slices.Backward(h.entries) {

@@ -182,15 +182,15 @@ func TestAssertionAndTokenAreNotTakenForOneAnother(t *testing.T) {
 		k := testKeys()[alg]
 		r, _ := testRing(t, k)
 		assertion := mustAssert(t, r, testAssertion())
-		refused(t, r, string(alg)+": an assertion", assertion, "")
+		refused(t, r, string(alg)+": an assertion", assertion, nil)
 
 		// each half alone has to be enough: the header of the one with the claims of the other
 		asserts := `{"alg":"` + string(alg) + `","kid":"` + k.kid + `","typ":"wechat-assertion+jwt"}`
 		body, _ := base64.RawURLEncoding.DecodeString(strings.Split(assertion, ".")[1])
-		refused(t, r, string(alg)+": a token's claims in an assertion", forge(t, k, asserts, payload(testClaims())), "")
-		refused(t, r, string(alg)+": an assertion's claims in a token", forge(t, k, header(k), string(body)), "")
+		refused(t, r, string(alg)+": a token's claims in an assertion", forge(t, k, asserts, payload(testClaims())), nil)
+		refused(t, r, string(alg)+": an assertion's claims in a token", forge(t, k, header(k), string(body)), nil)
 		for _, typ := range []string{"jwt", "JWT ", "at+jwt", "application/jwt", "wechat-assertion+jwt"} {
-			refused(t, r, string(alg)+": typ "+typ, forge(t, k, strings.Replace(header(k), `"JWT"`, `"`+typ+`"`, 1), payload(testClaims())), "")
+			refused(t, r, string(alg)+": typ "+typ, forge(t, k, strings.Replace(header(k), `"JWT"`, `"`+typ+`"`, 1), payload(testClaims())), nil)
 		}
 
 		tok := mustMint(t, r, testClaims())

@@ -19,7 +19,7 @@ import (
 // VaultOptions say where the keys are kept and what they sign.
 type VaultOptions struct {
 	Options
-	// Where the keys are kept. Who can read it can mint tokens, as with the
+	// Where the keys are kept. Anyone who can read it can mint tokens, as with the
 	// private keys of certificates that live there too.
 	Storage certmagic.Storage
 	// The algorithm of all keys. Each has a document of its own, so changing it
@@ -74,7 +74,7 @@ func (h holding) has(kid string) bool {
 	return slices.ContainsFunc(h.entries, func(e entry) bool { return e.key.kid == kid })
 }
 
-// entry is one key with its times. The rest follows from them: who signs now,
+// entry is one key with its times. The rest follows from them: which key signs now,
 // and when a superseded key goes.
 type entry struct {
 	key         *Key
@@ -147,8 +147,8 @@ func (v *Vault) Refresh(ctx context.Context) error {
 // changes only when a key starts to sign or stops to verify.
 //
 // Its tokens may live as long as any node was ever configured for while one of
-// the keys could sign: who shortens the lifetime means the logins to come, and
-// does not log out who is in.
+// the keys could sign: shortening the lifetime is about the logins to come, and logs
+// nobody out.
 func (v *Vault) Snapshot(now time.Time) *Keyring {
 	entries, opts := v.current(), v.opts.Options
 	signer := signerAt(entries, now)

@@ -105,7 +105,7 @@ func decodeDocument(data []byte, alg Algorithm, known madeKeys) (holding, error)
 	if err := checkKeys(keys); err != nil {
 		return holding{}, err
 	}
-	// The order is what decides who signs, so it does not rest on an editor.
+	// The order decides which key signs, so it does not rest on an editor.
 	slices.SortStableFunc(entries, func(a, b entry) int { return a.activeFrom.Compare(b.activeFrom) })
 	return holding{entries: entries, made: made}, nil
 }

@@ -104,7 +104,7 @@ func TestPublishedForWholeSeconds(t *testing.T) {
 	}
 }
 
-// Another node holds the lock, or died with it. Who waits for it still learns of
+// Another node holds the lock, or died with it. A node that waits for it still learns of
 // the keys that others publish, and is not set back by what it read before.
 func TestFollowWaitsForNoLock(t *testing.T) {
 	storage, clock := &locking{Storage: &certmagic.FileStorage{Path: t.TempDir()}}, newClock()
