@@ -3,6 +3,7 @@
 package relay
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -227,11 +228,10 @@ func TestGuessingIsSlow(t *testing.T) {
 		t.Errorf("20 calls with a key took %v beside a guesser", took)
 	}
 	// A flood leaves no debt behind that later refusals would have to wait off.
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
 	for range 10_000 {
-		turn := w.keys.refusals.ReserveN(time.Now(), 1)
-		if turn.Delay() > maxRefusalWait {
-			turn.Cancel()
-		}
+		w.keys.slowDown(gone)
 	}
 	if wait := w.keys.refusals.ReserveN(time.Now(), 1).Delay(); wait > maxRefusalWait+2*refusalInterval {
 		t.Errorf("a debt of %v", wait)

@@ -60,8 +60,9 @@ func (s *TokenSource) Token(ctx context.Context, app App, o *Observer) (string, 
 
 // Renew returns a token other than failed, which WeChat has called invalid. If another
 // one is known by now, here or to another gateway, that is it; otherwise WeChat is
-// asked, and only if it insists on the failed one is it forced to make a new one, at
-// most once in 30 s. KindBadToken: there is no other token to be had now.
+// asked, and only if it insists on the failed one is it forced to make a new one: at
+// most once in 30 s, and ever more rarely when tokens go on being called invalid soon
+// after. KindBadToken: there is no other token to be had now.
 func (s *TokenSource) Renew(ctx context.Context, app App, failed string, o *Observer) (string, error) {
 	return s.keeper.get(ctx, s.accessToken(app, o), failed)
 }
