@@ -6,6 +6,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { findBrowser, openPage } from './support/browser.mjs'
 import { openProgram } from './support/miniprogram.mjs'
 import { createWx } from './support/wx.mjs'
 import { appA, endWith, freePort, simulate, startWorld, until } from './support/world.mjs'
@@ -164,5 +165,50 @@ describe('the backend of the examples', () => {
     assert.equal((await at('/none', { headers })).status, 404)
     for (let i = 0; i < 25; i++) await at('/orders', { method: 'POST', headers, body: '{"title":"x"}' })
     assert.equal((await (await at('/orders', { headers })).json()).length, 20)
+  })
+})
+
+describe('the page, in Chromium', { skip: findBrowser() ? false : 'there is no Chromium' }, () => {
+  test('says that nobody is logged in, and with the cookie asks, uploads, connects and logs out', async test => {
+    const site = await startWorld(t, { backendPort: port, hosts: ['localhost'], site: 'cookie\n\t\tpublic / /page.js /page.css /caddy-wechat.mjs', plain: true })
+    const origin = `http://localhost:${site.port}`
+    const openid = 'oInABrowser00000000000000001'
+    const page = await openPage(test)
+    await page.go(origin + '/')
+    await page.text('who', /^未登录$/)
+    assert.equal(await page.run('document.getElementById("login").hidden'), false)
+
+    // what a login by redirect leaves behind: the cookie, and nothing that a script could read
+    const { code } = await simulate(site.simURL, 'login', { openid, appid: appA })
+    const status = await page.run(`fetch('/wechat/login', { method: 'POST', headers: { 'content-type': 'application/json' }, body: ${JSON.stringify(JSON.stringify({ code }))} }).then(answer => answer.status)`)
+    assert.equal(status, 200)
+    await page.go(origin + '/')
+    await page.text('who', new RegExp(openid))
+    assert.deepEqual(await page.run('[document.cookie, localStorage.length, document.getElementById("login").hidden]'), ['', 0, true])
+    await page.text('live', /: 你好$/)
+
+    await page.click('add')
+    await page.text('orders', /咖啡/)
+    await page.run(`(() => {
+      const files = new DataTransfer()
+      files.items.add(new File(['a picture'], 'a.png', { type: 'image/png' }))
+      document.querySelector('input[type=file]').files = files.files
+      document.getElementById('photo').requestSubmit()
+    })()`)
+    await page.text('live', /"avatar":\d+/)
+
+    // the operator ends the session: the next click finds out, and the page says so
+    assert.equal(await site.endSessionsOf(openid), 1)
+    await page.click('add')
+    await page.text('who', /^未登录$/)
+
+    const again = await simulate(site.simURL, 'login', { openid, appid: appA })
+    await page.run(`fetch('/wechat/login', { method: 'POST', headers: { 'content-type': 'application/json' }, body: ${JSON.stringify(JSON.stringify({ code: again.code }))} }).then(() => location.reload())`)
+    await page.text('who', new RegExp(openid))
+    await page.click('logout')
+    await page.text('who', /^未登录$/)
+    assert.deepEqual(await site.sessionsOf(openid), [])
+    assert.equal(await page.run('document.getElementById("error").textContent'), '')
+    assert.deepEqual(page.problems, [])
   })
 })

@@ -15,7 +15,7 @@ export const appB = 'wxfedcba9876543210'
 const secret = 'a-secret-of-tests'
 
 /**
- * options.backendPort: of another backend; options.official: an app of that kind besides; options.site: more lines of the wechat_auth block; options.wechat: more of the global one; options.apps: default appA.
+ * options.hosts: names besides 127.0.0.1; options.plain: without the public paths; options.backendPort: of another backend; options.official: an app of that kind besides; options.site: more lines of the wechat_auth block; options.wechat: more of the global one; options.apps: default appA.
  * Ends with the test or suite t.
  */
 export async function startWorld(t, options = {}) {
@@ -53,7 +53,7 @@ export async function startWorld(t, options = {}) {
 http://127.0.0.1:${port}${options.hosts ? ', ' + options.hosts.map(host => `http://${host}:${port}`).join(', ') : ''} {
 	bind 127.0.0.1
 	wechat_auth {
-		public /public/*
+		${options.plain ? '' : 'public /public/*'}
 		${apps.length > 1 ? 'app *' : ''}
 		${options.site || ''}
 	}
