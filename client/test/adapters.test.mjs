@@ -87,9 +87,15 @@ describe('the choice', () => {
   const location = { origin: 'https://www.example.com', pathname: '/', search: '' }
 
   test('uni, else wx, else fetch', async () => {
-    assert.equal(await chosen({ uni: 'all', wx: 'all', fetch: 1, location }), 'uni')
-    assert.equal(await chosen({ wx: 'all', fetch: 1, location }), 'wx')
+    assert.equal(await chosen({ uni: 'all', wx: 'all' }), 'uni')
+    assert.equal(await chosen({ uni: 'all', plus: {} }), 'uni')
+    assert.equal(await chosen({ wx: 'all' }), 'wx')
     assert.equal(await chosen({ fetch: 1, location }), 'fetch')
+  })
+
+  test('a page of uni-app, whose uni cannot log in, is a page', async () => {
+    assert.equal(await chosen({ uni: 'all', fetch: 1, location }), 'fetch')
+    assert.equal(await chosen({ uni: 'all', wx: { config() {}, miniProgram: {} }, fetch: 1, location }), 'fetch')
   })
 
   test('a page inside WeChat has a wx without request, and is a page', async () => {
@@ -111,7 +117,7 @@ describe('a page', () => {
         removeItem: key => store.delete(key),
       },
       location: { origin, pathname: path, search, assign: url => visits.push(url) },
-      fetch: (url, init) => {
+      fetch: (url, init = {}) => {
         calls.push({ url, ...init })
         return fetch(url, { ...init, headers: { ...init.headers, Origin: origin } })
       },
@@ -131,12 +137,13 @@ describe('a page', () => {
     assert.ok(answers.every(answer => answer.data.openid === openid))
     assert.equal(codes, 1)
     await world.endSessionsOf(openid)
-    const [json, form, text, bytes, upload, download] = await Promise.all([
+    const [json, form, text, bytes, upload, blob, download] = await Promise.all([
       gateway.request({ url: '/orders', method: 'POST', data: { a: '1' } }),
       gateway.request({ url: '/orders', method: 'POST', data: { a: '1 &' }, header: { 'Content-Type': 'application/x-www-form-urlencoded' } }),
       gateway.request({ url: '/orders', dataType: 'text' }),
       gateway.request({ url: '/orders', method: 'PUT', data: '{"b":2}', responseType: 'arraybuffer' }),
       gateway.upload({ url: '/photos', name: 'photo', formData: { kind: 'cat' }, file: new Blob(['the bytes']) }),
+      gateway.upload({ url: '/photos', name: 'photo', filePath: 'data:text/plain,the%20bytes' }),
       gateway.download({ url: '/file' }),
     ])
     assert.equal(codes, 2)
@@ -145,8 +152,9 @@ describe('a page', () => {
     assert.equal(typeof text.data, 'string')
     assert.equal(JSON.parse(Buffer.from(bytes.data).toString()).body, '{"b":2}')
     assert.match(JSON.parse(upload.data).body, /name="kind"\r\n\r\ncat[^]*name="photo"[^]*the bytes/)
+    assert.match(JSON.parse(blob.data).body, /name="photo"[^]*the bytes/)
     assert.equal(JSON.parse(await download.data.text()).openid, openid)
-    assert.ok(p.calls.every(call => call.url.startsWith(world.url + '/')))
+    assert.ok(p.calls.every(call => call.url.startsWith(world.url + '/') || call.url.startsWith('data:')))
     await assert.rejects(gateway.request({ url: '/status/404' }), { status: 404, error: 'of_the_backend' })
     await gateway.logout()
     assert.equal(p.store.size, 0)

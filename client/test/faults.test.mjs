@@ -124,20 +124,20 @@ test('503 of the login is not repeated behind the callers\' backs', async () => 
 })
 
 test('a login that waits for a slow gateway ends after its timeout, and its late token is nobody\'s', async () => {
-  const p = phone({ loginTimeout: 150 })
-  line.delay = 500
+  const p = phone({ loginTimeout: 1000 })
+  line.delay = 2500
   const start = Date.now()
   const results = await Promise.allSettled([p.gateway.request({ url: '/orders' }), p.gateway.login(), p.gateway.session()])
   line.delay = 0
   for (const { reason } of results) assert.deepEqual([reason.status, reason.error], [0, 'timeout'], String(reason))
-  assert.ok(Date.now() - start < 450)
-  await sleep(600)
+  assert.ok(Date.now() - start < 2400)
+  await sleep(2500)
   assert.equal(p.token(), '')
   assert.equal((await p.gateway.request({ url: '/orders' })).data.openid, p.openid)
 })
 
 test('a wx.login that never answers ends after the timeout, and does not stop the next', async () => {
-  const p = phone({ loginTimeout: 100 })
+  const p = phone({ loginTimeout: 1000 })
   p.broken = 'hang'
   await assert.rejects(p.gateway.request({ url: '/orders' }), { status: 0, error: 'timeout' })
   p.broken = ''
@@ -145,15 +145,26 @@ test('a wx.login that never answers ends after the timeout, and does not stop th
 })
 
 test('a wx.login that answers after the timeout starts nothing', async () => {
-  const p = phone({ loginTimeout: 100 })
-  p.loginDelay = 300
+  const p = phone({ loginTimeout: 1000 })
+  p.loginDelay = 1800
   await assert.rejects(p.gateway.login(), { error: 'timeout' })
   p.loginDelay = 0
   await p.gateway.login()
   const token = p.token()
-  await sleep(400)
+  await sleep(1500)
   assert.equal(p.token(), token)
   assert.equal((await p.gateway.request({ url: '/orders' })).data.openid, p.openid)
+})
+
+test('a code that is refused after the timeout starts no second attempt', async () => {
+  const p = phone({ loginTimeout: 1000, code: () => { p.counts.login++; return '0aCodeThatWeChatNeverGave00000000' } })
+  line.delay = 1800
+  await assert.rejects(p.gateway.login(), { error: 'timeout' })
+  await sleep(1800)
+  line.delay = 0
+  assert.deepEqual([p.counts.login, p.counts.logins], [1, 1])
+  await assert.rejects(p.gateway.login(), { status: 400, error: 'invalid_grant' })
+  assert.deepEqual([p.counts.login, p.counts.logins], [3, 3])
 })
 
 test('a wx.login that fails is login_failed for all who wait', async () => {

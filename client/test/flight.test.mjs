@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import * as native from '../dist/index.mjs'
 import { loadOnPhone } from './support/phone.mjs'
 
-const runs = +(process.env.RUNS || 150)
+const runs = +(process.env.RUNS || 60)
 const built = fileURLToPath(new URL('../miniprogram_dist/index.js', import.meta.url))
 
 // mulberry32

@@ -65,24 +65,27 @@ describe('requests', () => {
     for (let i = 0; i < 10; i++) assert.equal(world.backend.seen.filter(call => call.url === '/once/' + i).length, 1)
   })
 
-  test('a 401 of a token that another one has replaced is repeated without a login', async () => {
-    const p = phone()
-    await p.gateway.login()
-    const old = p.token()
-    let slow // the first request's answer comes late: after the second login
-    const wx = { ...p.wx, request: o => p.wx.request({ ...o, success: answer => o.url.endsWith('/slow') && answer.statusCode === 401 ? slow = () => o.success(answer) : o.success(answer) }) }
-    const gateway = createGateway({ baseURL: world.url, adapter: wx })
-    await world.endSessionsOf(p.openid)
-    const late = gateway.request({ url: '/slow' })
-    while (!slow) await sleep(10)
-    await gateway.login()
-    assert.equal(p.counts.login, 2)
-    assert.notEqual(p.token(), old)
-    slow()
-    slow = undefined
-    assert.equal((await late).data.openid, p.openid)
-    assert.equal(p.counts.login, 2)
-  })
+  for (const broken of ['', 'storage']) {
+    test(`a 401 of a token that another one has replaced is repeated without a login${broken && ', also without a storage'}`, async () => {
+      const p = phone()
+      p.broken = broken
+      let slow // the first request's answer comes late: after the second login
+      const wx = { ...p.wx, request: o => p.wx.request({ ...o, success: answer => o.url.endsWith('/slow') && answer.statusCode === 401 ? slow = () => o.success(answer) : o.success(answer) }) }
+      const gateway = createGateway({ baseURL: world.url, adapter: wx })
+      await gateway.login()
+      await world.endSessionsOf(p.openid)
+      const late = gateway.request({ url: '/slow' })
+      while (!slow) await sleep(10)
+      await gateway.login()
+      assert.equal(p.counts.login, 2)
+      slow()
+      slow = undefined
+      assert.equal((await late).data.openid, p.openid)
+      assert.equal(p.counts.login, 2)
+      await gateway.request({ url: '/orders' })
+      assert.equal(p.counts.login, 2)
+    })
+  }
 
   test('another instance for the same gateway is believed before a login', async () => {
     const p = phone()

@@ -15,7 +15,7 @@ export const appB = 'wxfedcba9876543210'
 const secret = 'a-secret-of-tests'
 
 /**
- * options.official: an app of that kind besides; options.site: more lines of the wechat_auth block; options.wechat: more of the global one; options.apps: default appA.
+ * options.hosts: names besides 127.0.0.1; options.plain: without the public paths; options.backendPort: of another backend; options.official: an app of that kind besides; options.site: more lines of the wechat_auth block; options.wechat: more of the global one; options.apps: default appA.
  * Ends with the test or suite t.
  */
 export async function startWorld(t, options = {}) {
@@ -53,11 +53,11 @@ export async function startWorld(t, options = {}) {
 http://127.0.0.1:${port}${options.hosts ? ', ' + options.hosts.map(host => `http://${host}:${port}`).join(', ') : ''} {
 	bind 127.0.0.1
 	wechat_auth {
-		public /public/*
+		${options.plain ? '' : 'public /public/*'}
 		${apps.length > 1 ? 'app *' : ''}
 		${options.site || ''}
 	}
-	reverse_proxy 127.0.0.1:${backend.port}
+	reverse_proxy 127.0.0.1:${options.backendPort || backend.port}
 	${options.handle || ''}
 }
 `)
@@ -202,7 +202,7 @@ export async function startLine(t, port) {
   return line
 }
 
-function endWith(t, child) {
+export function endWith(t, child) {
   t.after(async () => {
     if (child.exitCode !== null || child.signalCode !== null) return
     const gone = once(child, 'exit')
@@ -214,7 +214,7 @@ function endWith(t, child) {
 }
 
 // Below the ports that the kernel gives to outgoing connections.
-async function freePort() {
+export async function freePort() {
   for (;;) {
     const port = 10000 + Math.floor(Math.random() * 20000)
     const server = net.createServer()
