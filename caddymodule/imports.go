@@ -10,4 +10,5 @@ import (
 	_ "github.com/caddy-wechat/caddy-wechat/caddymodule/redisstore"
 	_ "github.com/caddy-wechat/caddy-wechat/caddymodule/wechat"
 	_ "github.com/caddy-wechat/caddy-wechat/caddymodule/wechatauth"
+	_ "github.com/caddy-wechat/caddy-wechat/caddymodule/wechatcheck"
 )
