@@ -17,6 +17,7 @@
 //
 //	wechat       the app "wechat" (global option), admin.api.wechat, the command "caddy wechat"
 //	wechatauth   http.handlers.wechat_auth, the directive of that name
+//	wechatcheck  http.handlers.wechat_check: the check for other proxies
 //	localstore   wechat.stores.local: sessions in a file, the default
 //	memorystore  wechat.stores.memory
 //	redisstore   wechat.stores.redis

@@ -10,5 +10,6 @@ import (
 	_ "github.com/caddy-wechat/caddy-wechat/caddymodule/redisstore"
 	_ "github.com/caddy-wechat/caddy-wechat/caddymodule/wechat"
 	_ "github.com/caddy-wechat/caddy-wechat/caddymodule/wechatauth"
+	_ "github.com/caddy-wechat/caddy-wechat/caddymodule/wechatcheck"
 	_ "github.com/caddy-wechat/caddy-wechat/caddymodule/wechatpush"
 )

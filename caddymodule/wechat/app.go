@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/apps"
@@ -86,6 +87,8 @@ type App struct {
 	sealFiles []string
 	taken     []func() error // gives back what was taken from pools
 	engine    *engine.Engine
+	ctx       caddy.Context
+	starting  []func(*caddyhttp.App) error // see OnStart
 	stop      context.CancelFunc
 	stopped   chan struct{}
 }
@@ -114,7 +117,7 @@ const (
 // Provision checks the configuration and sets the app up. Nothing is shared
 // with the world until Start; what was taken from a pool, Cleanup gives back.
 func (a *App) Provision(ctx caddy.Context) error {
-	a.logger = ctx.Logger()
+	a.logger, a.ctx = ctx.Logger(), ctx
 	if err := a.resolve(); err != nil {
 		return err
 	}
@@ -251,6 +254,9 @@ type starter interface{ Start() error }
 
 // Start has the store start, and begins the upkeep.
 func (a *App) Start() error {
+	if err := a.checkServers(); err != nil {
+		return err
+	}
 	if store, ok := a.engine.Store.(starter); ok {
 		if err := store.Start(); err != nil {
 			return err

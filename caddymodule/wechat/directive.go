@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/option"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
@@ -21,7 +22,7 @@ import (
 // operator sets by hand is the operator's word, and comes after our scrub. Caddy
 // knows no order among guests, so the one that is registered last comes first.
 func init() {
-	for _, directive := range []string{"wechat_auth", "wechat_push"} {
+	for _, directive := range []string{"wechat_api", "wechat_check", "wechat_auth", "wechat_push"} {
 		httpcaddyfile.RegisterDirectiveOrder(directive, httpcaddyfile.After, "forward_auth")
 	}
 }
@@ -37,6 +38,29 @@ func Configured(ctx caddy.Context, directive string) (*App, error) {
 		return nil, err
 	}
 	return app.(*App), nil
+}
+
+// OnStart has a directive look at the servers of its configuration when that is about
+// to run, which is the first time that all of them are there. An error keeps the
+// configuration from being loaded; Caddy starts apps in any order, so the servers may
+// have answered for a moment by then.
+func (a *App) OnStart(check func(*caddyhttp.App) error) { a.starting = append(a.starting, check) }
+
+// checkServers does what OnStart was given.
+func (a *App) checkServers() error {
+	if len(a.starting) == 0 {
+		return nil
+	}
+	app, err := a.ctx.App("http")
+	if err != nil {
+		return err
+	}
+	for _, check := range a.starting {
+		if err := check(app.(*caddyhttp.App)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // FromCaddyfile is what the global option says, which Caddy has read by now; nil

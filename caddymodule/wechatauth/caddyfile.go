@@ -3,8 +3,6 @@
 package wechatauth
 
 import (
-	"slices"
-
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -49,6 +47,8 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //			for <origin>...
 //		}
 //		forward_token
+//		headers <dialect>...
+//		assertion [<audience>]
 //	}
 //
 // Without a matcher, every request of the site must carry a live session, but
@@ -77,7 +77,7 @@ func (h *Handler) unmarshal(d *caddyfile.Dispenser, configured *wechat.App) erro
 		case "public":
 			err = h.unmarshalPublic(d)
 		case "app":
-			err = h.unmarshalApps(d, configured)
+			h.Apps, err = wechat.UnmarshalApps(d, configured)
 		case "prefix":
 			if h.Prefix, err = option.OneArg(d); err == nil {
 				if wrong := checkPrefix(h.Prefix); wrong != nil {
@@ -85,7 +85,7 @@ func (h *Handler) unmarshal(d *caddyfile.Dispenser, configured *wechat.App) erro
 				}
 			}
 		case "cookie":
-			err = h.unmarshalCookie(d)
+			h.Cookie, err = wechat.UnmarshalCookie(d)
 		case "web_login":
 			h.WebLogin = new(WebLogin)
 			err = h.WebLogin.unmarshal(d)
@@ -94,8 +94,12 @@ func (h *Handler) unmarshal(d *caddyfile.Dispenser, configured *wechat.App) erro
 			if d.NextArg() {
 				err = d.Err("forward_token takes no value")
 			}
+		case "headers":
+			h.Headers, err = wechat.UnmarshalHeaders(d)
+		case "assertion":
+			err = h.unmarshalAssertion(d, configured)
 		default:
-			err = d.Errf("unknown wechat_auth option %q: there are public, app, prefix, cookie, web_login and forward_token", name)
+			err = d.Errf("unknown wechat_auth option %q: there are public, app, prefix, cookie, web_login, forward_token, headers and assertion", name)
 		}
 		if err != nil {
 			return err
@@ -131,38 +135,21 @@ func (h *Handler) unmarshalPublic(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-func (h *Handler) unmarshalApps(d *caddyfile.Dispenser, configured *wechat.App) error {
-	if h.Apps = d.RemainingArgs(); len(h.Apps) == 0 {
-		return d.Err("app takes the AppIDs whose sessions may enter, or * for all")
-	}
-	for i, name := range h.Apps {
-		switch {
-		case name == "*" && len(h.Apps) > 1:
-			return d.Err("app * stands alone: it names every mini program already")
-		case slices.Contains(h.Apps[:i], name):
-			return d.WrapErr(option.Twice("app " + name))
-		case name == "*" || option.IsPlaceholder(name):
-			continue
-		}
-		if err := option.CheckAppID(name); err != nil {
-			return d.WrapErr(err)
-		}
-		if err := configured.CheckNamed(name); err != nil {
-			return d.WrapErr(err)
-		}
-	}
-	return nil
-}
-
-func (h *Handler) unmarshalCookie(d *caddyfile.Dispenser) (err error) {
-	h.Cookie = gate.DefaultCookie
+func (h *Handler) unmarshalAssertion(d *caddyfile.Dispenser, configured *wechat.App) error {
+	h.Assertion = new(wechat.Assertion)
 	if d.NextArg() {
-		if h.Cookie, err = gate.CookieName(d.Val()); err != nil {
-			return d.Errf("cookie: %v: use letters, digits, - and _", err)
+		if h.Assertion.Audience = d.Val(); h.Assertion.Audience == "" {
+			return d.Err("assertion: the audience is empty (is the environment variable set?)")
 		}
 	}
 	if d.NextArg() {
-		return d.Err("cookie takes one name at most")
+		return d.Err("assertion takes one audience at most: what your backend compares the claim aud with")
+	}
+	if err := wechat.CheckAudience(h.Assertion.Audience); err != nil {
+		return d.WrapErr(err)
+	}
+	if err := configured.CheckAsserts(); err != nil {
+		return d.WrapErr(err)
 	}
 	return nil
 }

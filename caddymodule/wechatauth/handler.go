@@ -79,6 +79,15 @@ type Handler struct {
 	// Leave the token on the request for the backend. Default: false, it is removed.
 	ForwardToken bool `json:"forward_token,omitempty"`
 
+	// In which headers the backend is told of a caller: `wechat`, the table above, or
+	// `cloudrun`: `X-WX-OPENID`, `X-WX-APPID`, `X-WX-UNIONID` and `X-WX-SOURCE`, as
+	// WeChat Cloud Run sets them; or both. Default: `wechat`
+	Headers []string `json:"headers,omitempty"`
+
+	// Also send `X-WeChat-Assertion`: a JWT, good for a minute, by which the backend
+	// can prove for itself who is calling. Its key is at `<prefix>/jwks.json`.
+	Assertion *wechat.Assertion `json:"assertion,omitempty"`
+
 	matchers caddyhttp.MatcherSets
 	engine   *engine.Engine
 	rules    gate.Rules
@@ -124,6 +133,12 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 			return err
 		}
 		h.rules.Cookie = h.Cookie
+	}
+	if h.rules.Dialects, err = gate.ParseDialects(h.Headers); err != nil {
+		return err
+	}
+	if err := h.provisionAssertion(ctx, app); err != nil {
+		return err
 	}
 	h.site = endpoint.Site{Parts: h.engine.Endpoints, Rules: &h.rules, Prefix: h.Prefix, Server: server{}}
 	if h.WebLogin != nil {
@@ -191,7 +206,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request, next caddy
 		h.engine.Metrics.Requests.WithLabelValues("", "anonymous").Inc()
 		return next.ServeHTTP(w, r.Request)
 	}
-	r.Identify(c)
+	assertion, err := h.rules.Assert(c, r.Host)
+	if err != nil {
+		p := problem.Classify(err)
+		h.engine.Metrics.Requests.WithLabelValues("", p.Reason).Inc()
+		h.engine.Log.Refusal(r.Request, "gate", p, err)
+		return refuse(w, r, p)
+	}
+	r.Identify(c, h.rules.Dialects, assertion)
 	introduce(r.Request, c)
 	c.App.Passed.Inc()
 	if r.WebSocket {

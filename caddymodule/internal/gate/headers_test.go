@@ -30,7 +30,7 @@ func callerOf(s session.Session) *Caller {
 
 // identify does what the directive does with a caller.
 func identify(r *http.Request, c *Caller) {
-	Clean{Request: r}.Identify(c)
+	Clean{Request: r}.Identify(c, DialectWeChat, "")
 	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 		repl.Delete("http.auth.user.id")
 		repl.Map(c.Lookup)

@@ -55,6 +55,10 @@ type Rules struct {
 	Public       PublicPaths // what needs no session
 	Cookie       string      // the session cookie's name; empty takes none
 	ForwardToken bool        // leave the credential on the request
+
+	Dialects Dialects  // in which headers a caller is told of
+	Asserter *Asserter // signs assertions; nil sends none
+	Audience string    // of assertions; empty is the request's host
 }
 
 // IsPublic reports whether a path needs no session.

@@ -60,6 +60,31 @@ func Config(tb testing.TB, apps Object) *caddy.Config {
 	return cfg
 }
 
+// Contained is a whole configuration, as an adapter makes it, that touches nothing
+// outside the test.
+func Contained(tb testing.TB, text []byte) *caddy.Config {
+	tb.Helper()
+	var config map[string]any
+	if err := json.Unmarshal(text, &config); err != nil {
+		tb.Fatal(err)
+	}
+	config["admin"] = Object{"disabled": true, "config": Object{"persist": false}}
+	config["storage"] = Object{"module": "file_system", "root": tb.TempDir()}
+	config["logging"] = Object{"logs": Object{"default": Object{"writer": Object{"output": "discard"}}}}
+	if app, ok := config["apps"].(map[string]any)["wechat"].(map[string]any); ok {
+		app["store"] = Object{"store": "memory"}
+	}
+	text, err := json.Marshal(config)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	cfg := new(caddy.Config)
+	if err := caddy.StrictUnmarshalJSON(text, cfg); err != nil {
+		tb.Fatal(err)
+	}
+	return cfg
+}
+
 // Provision loads an app as Caddy does and cleans it up when the test ends.
 func Provision(tb testing.TB, app Object) (caddy.Context, *wechat.App) {
 	tb.Helper()

@@ -132,6 +132,8 @@ func Classify(err error) Problem {
 
 	case errors.Is(err, session.ErrFull):
 		return unavailable("store_full", "the session store is full", time.Minute)
+	case errors.Is(err, gate.ErrNotSigned):
+		return unavailable("not_signed", "the gateway could not sign its assertion", storeRetryAfter)
 	case errors.Is(err, context.Canceled):
 		return unavailable("canceled", "the request was given up", storeRetryAfter)
 	default:
