@@ -97,6 +97,7 @@ func New(ctx context.Context, opts Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	e.Gate.FindKey = e.Signing.Find
 	e.openDesks(opts)
 	return e, nil
 }

@@ -28,9 +28,9 @@ type Caller struct {
 	phone    string // the same
 }
 
-// newCaller prepares a session. Until session.Handle.Keep is told of its Kept, the
-// caller is not alive.
-func newCaller(n tokenName, s *session.Session, app *apps.App) *Caller {
+// newCaller prepares a session, whose token the key of that kid verified. Until
+// session.Handle.Keep is told of its Kept, the caller is not alive.
+func newCaller(n tokenName, s *session.Session, app *apps.App, kid string) *Caller {
 	c := &Caller{
 		end: n.end, App: app,
 		openID: s.OpenID, unionID: s.UnionID, userInfo: opendata.HeaderValue(s.UserInfo),
@@ -39,8 +39,26 @@ func newCaller(n tokenName, s *session.Session, app *apps.App) *Caller {
 		c.phone = opendata.Phone(*s.Phone).E164()
 	}
 	c.Session = s
-	c.Lookup = c.placeholder
+	c.Lookup = func(key string) (any, bool) {
+		if key == kidKey { // in here, as there is no room for it in two cache lines
+			return kid, true
+		}
+		return c.placeholder(key)
+	}
 	return c
+}
+
+// kidKey is the name, as odd as CallerKey, under which Lookup tells the kid.
+const kidKey = "}wechat_auth.kid"
+
+// kid names the key that verified the caller's token.
+func (c *Caller) kid() string {
+	if c.Lookup == nil {
+		return ""
+	}
+	kid, _ := c.Lookup(kidKey)
+	text, _ := kid.(string)
+	return text
 }
 
 // String is empty, so that whatever prints a caller shows nothing of them.

@@ -22,14 +22,16 @@ type sessionGetter interface {
 // liveness is a session.Handle or a session.Kept.
 type liveness interface{ Live(now time.Time) bool }
 
-// Watch returns when the caller's session has ended, or ctx.
+// Watch returns when the caller's session has ended, or the key of their token was
+// taken out, or ctx.
 func (g *Gate) Watch(ctx context.Context, c *Caller) {
-	watchSession(ctx, g.sessions, c.Session, &c.Kept)
+	kid := c.kid()
+	watchSession(ctx, g.sessions, c.Session, &c.Kept, func() bool { return kid == "" || g.Ring().Has(kid) })
 }
 
-// watchSession returns when the session has ended, or ctx. A store that cannot
+// watchSession returns when the session has ended, or is not admitted, or ctx. A store that cannot
 // answer has not said that it ended; its age is known without the store.
-func watchSession(ctx context.Context, sessions sessionGetter, s *session.Session, h liveness) {
+func watchSession(ctx context.Context, sessions sessionGetter, s *session.Session, h liveness, admitted func() bool) {
 	tick := time.NewTicker(watchInterval)
 	defer tick.Stop()
 	for {
@@ -37,6 +39,9 @@ func watchSession(ctx context.Context, sessions sessionGetter, s *session.Sessio
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
+			if !admitted() {
+				return
+			}
 			if h.Live(now) {
 				continue
 			}
