@@ -64,6 +64,7 @@ type Engine struct {
 	Sealing  *keys.Sealing // nil for a store that keeps nothing
 	Browser  keys.Sealer   // seals what browsers keep
 	Access   *weixin.TokenSource
+	Observer *weixin.Observer // of calls to WeChat
 	OpenBase string
 	Log      *observe.Log
 	Metrics  *observe.Metrics
@@ -125,6 +126,7 @@ func (e *Engine) openDesks(opts Options) {
 		opts.Metrics.API.WithLabelValues(call, result).Observe(d.Seconds())
 	}}
 	e.Access = weixin.NewTokenSource(opts.Client, e.Sessions)
+	e.Observer = observer
 	logins := &login.Desk{
 		Sessions: e.Sessions, Client: opts.Client, Observer: observer, Policy: opts.Data,
 		Timeout: opts.APITimeout, Mint: e.Gate.Mint, Limits: opts.Limits, Logger: opts.Logger,

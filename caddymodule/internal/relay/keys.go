@@ -44,17 +44,25 @@ type key struct {
 	signing func() []byte
 }
 
+// CheckKey says what New would refuse a key for, or nil. It never shows the key.
+func CheckKey(text string) error {
+	if len(text) < MinKey {
+		return fmt.Errorf("key must have at least %d characters", MinKey)
+	}
+	if strings.ContainsFunc(text, func(c rune) bool { return c < '!' || c > '~' }) {
+		return fmt.Errorf("key must be of printable ASCII characters without blanks, as it goes into a header")
+	}
+	return nil
+}
+
 func newKeys(texts []string, now func() time.Time) (*keys, error) {
 	if len(texts) == 0 {
 		return nil, fmt.Errorf("key is required: callers prove themselves by it")
 	}
 	k := &keys{refusals: rate.NewLimiter(rate.Every(refusalInterval), refusalBurst), now: now}
 	for _, text := range texts {
-		if len(text) < MinKey {
-			return nil, fmt.Errorf("key must have at least %d characters", MinKey)
-		}
-		if strings.ContainsFunc(text, func(c rune) bool { return c < '!' || c > '~' }) {
-			return nil, fmt.Errorf("key must be of printable ASCII characters without blanks, as it goes into a header")
+		if err := CheckKey(text); err != nil {
+			return nil, err
 		}
 		k.all = append(k.all, key{sha256.Sum256([]byte(text)), sync.OnceValue(func() []byte {
 			derived, err := pbkdf2.Key(sha256.New, text, []byte("caddy-wechat relay token"), derivations, sha256.Size)

@@ -62,6 +62,12 @@ func allowed(list []rule, folded string) bool {
 	return len(list) == 0
 }
 
+// CheckAllow says what New would refuse the entries of an allow list for, or nil.
+func CheckAllow(entries []string) error {
+	_, err := parseAllow(entries)
+	return err
+}
+
 // parseAllow reads the entries of an allow list.
 func parseAllow(entries []string) ([]rule, error) {
 	var list []rule
