@@ -2,7 +2,7 @@
 
 // owner_other.go: where the system does not say whose a file is.
 
-package localstore
+package fileaccess
 
 import "os"
 

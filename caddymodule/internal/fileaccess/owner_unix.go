@@ -2,7 +2,7 @@
 
 // owner_unix.go: whose a file is, where the system says so.
 
-package localstore
+package fileaccess
 
 import (
 	"os"
