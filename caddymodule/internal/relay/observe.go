@@ -53,12 +53,12 @@ func (c *call) finish(err error) {
 	line.Write(fields...)
 }
 
-// levelOf is how loud a result is: quiet where all went well or a stranger knocks,
-// louder where the operator can mend something.
+// levelOf is how loud a result is: quiet where all went well, louder where the operator
+// can mend something. Refused keys are told too; they come slowly.
 func levelOf(result Result) zapcore.Level {
 	switch result {
-	case ResultOK, ResultToken, ResultCanceled:
-		return zapcore.DebugLevel
+	case ResultOK, ResultToken, ResultCanceled, ResultInvalid, ResultDenied:
+		return zapcore.DebugLevel // a stranger must not be able to fill the log
 	case ResultNoToken, ResultMalformed:
 		return zapcore.ErrorLevel
 	case ResultUnreachable, ResultTimeout, ResultOverloaded, ResultBroken:

@@ -46,8 +46,9 @@ type Options struct {
 	Observe func(appid string, result Result)
 	// Hears of the calls that fetch access_tokens. May be nil.
 	Observer *weixin.Observer
-	// One line for each call: debug when WeChat was content, info when it was not,
-	// louder when it could not be asked. Default: none.
+	// One line for each call: debug when WeChat was content, or was not asked because
+	// of what the call says; info when WeChat was not content, or the key was wrong;
+	// louder when WeChat could not be asked. Default: none.
 	Logger *zap.Logger
 
 	// Test seams.

@@ -19,14 +19,14 @@ import (
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/oneshot"
 )
 
-// StableToken fetches an app's access_token and how long it will still be valid. The
+// stableToken fetches an app's access_token and how long it will still be valid. The
 // same token comes back until WeChat renews it, five minutes before its end; force
 // kills the previous one at once (20 times a day, 30 s apart). Use a TokenSource
 // rather than this. Errors: KindRefused for a wrong secret or an unlisted IP,
 // KindRateLimited, and the kinds of a failed call.
 //
 // Source: WeChat documentation, "获取稳定版接口调用凭据" (getStableAccessToken).
-func (c *Client) StableToken(ctx context.Context, app App, force bool, o *Observer) (token string, expiresIn time.Duration, err error) {
+func (c *Client) stableToken(ctx context.Context, app App, force bool, o *Observer) (token string, expiresIn time.Duration, err error) {
 	body, err := json.Marshal(struct {
 		GrantType    string `json:"grant_type"`
 		AppID        string `json:"appid"`
