@@ -33,7 +33,7 @@ export class GatewayError extends Error {
 export function failure(reason: any, code = 'network_error'): GatewayError {
   if (reason instanceof GatewayError) return reason
   const text = '' + ((reason && (reason.errMsg || reason.message)) || reason)
-  return new GatewayError(0, /time(d )?-?out/i.test(text) ? 'timeout' : code, text)
+  return new GatewayError(0, /time.{0,2}out|超时/i.test(text) ? 'timeout' : code, text)
 }
 
 /** @internal This library was called wrongly. */
