@@ -12,7 +12,7 @@ import type { Adapter, Gateway, GatewayOptions } from './types'
 export function makeGateway(options: GatewayOptions, api: Adapter, loginOptions?: (url: string) => object): Gateway {
   const { appid, code } = options
   const base = (options.baseURL || api.page || '').replace(/\/+$/, '')
-  if (!/^https?:\/\/[^/?#@\\]+(\/[^?#]*)?$/.test(base)) throw misuse('baseURL is no http address')
+  if (!/^https?:\/\/[^/?#@\\]+(\/[^?#]*)?$/.test(base)) throw misuse('baseURL is no address')
   const prefix = '/' + (options.prefix || 'wechat').replace(/^\/+|\/+$/g, '')
   const url = base + prefix
   const silent = !!code || !api.page

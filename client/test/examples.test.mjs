@@ -1,13 +1,14 @@
 // examples.test.mjs: the example mini program and the page do what they show.
 
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { findBrowser, openPage } from './support/browser.mjs'
 import { openProgram } from './support/miniprogram.mjs'
+import { program } from './support/programs.mjs'
 import { createWx } from './support/wx.mjs'
 import { appA, endWith, freePort, simulate, startWorld, until } from './support/world.mjs'
 
@@ -26,14 +27,14 @@ before(async () => {
   const backend = spawn(process.execPath, [join(here, '../examples/h5/backend.mjs'), String(port)], { stdio: ['ignore', 'pipe', 'inherit'] })
   endWith(t, backend)
   await new Promise(resolve => backend.stdout.once('data', resolve))
-  world = await startWorld(t, { backendPort: port })
+  world = await startWorld(t, { backendPort: port, site: 'web_login', others: { official: 'wxaaaaaaaaaaaaaaaa' } })
 })
 
 let phones = 0
 function open(options = {}) {
   const p = createWx({ simURL: world.simURL, openid: 'oExample' + String(++phones).padStart(20, '0') })
   const program = openProgram(root, { wx: { ...p.wx, stopPullDownRefresh() {} }, npm })
-  program.set('utils/config.js', { baseURL: world.url, simulator: '', ...options })
+  program.set('utils/config.js', { baseURL: world.url, appid: appA, simulator: '', ...options })
   return { ...p, p, program }
 }
 
@@ -130,12 +131,19 @@ describe('the mini program', () => {
     assert.equal(p.counts.login, 2)
   })
 
-  test('the web-view gets an address with a ticket, or says why not', async () => {
-    const { program } = open()
+  test('the web-view gets an address that lets its user in, or says why not', async () => {
+    const { program, openid } = open()
     const page = program.page('pages/web/web')
     await page.onLoad()
-    if (page.data.src) assert.match(page.data.src, /\/wechat\/enter\?ticket=[^&]+&return=%2F$/)
-    else assert.match(page.data.error, /^出错了/) // a site without web_login
+    assert.match(page.data.src, /\/wechat\/enter\?ticket=[^&]+&return=%2F$/)
+    const enter = await fetch(page.data.src, { redirect: 'manual' })
+    assert.deepEqual([enter.status, enter.headers.get('location')], [302, '/'])
+    assert.equal((await world.sessionsOf(openid)).length, 2)
+    const other = open()
+    other.p.broken = 'login'
+    const poor = other.program.page('pages/web/web')
+    await poor.onLoad()
+    assert.deepEqual([poor.data.src, poor.data.error], ['', '微信登录失败，请稍后再试'])
   })
 
   test('with the simulator for WeChat, its codes are asked for there', async () => {
@@ -145,6 +153,10 @@ describe('the mini program', () => {
     await page.onShow()
     assert.deepEqual([page.data.openid, page.data.error, counts.login], [openid, '', 0])
   })
+})
+
+test('the Caddyfile of the page is one', () => {
+  execFileSync(program('caddy'), ['validate', '--config', join(here, '../examples/h5/Caddyfile'), '--adapter', 'caddyfile'], { stdio: 'pipe', env: { ...process.env, HOME: here, XDG_DATA_HOME: '/nonexistent' } })
 })
 
 describe('the backend of the examples', () => {
@@ -209,6 +221,25 @@ describe('the page, in Chromium', { skip: findBrowser() ? false : 'there is no C
     await page.text('who', /^未登录$/)
     assert.deepEqual(await site.sessionsOf(openid), [])
     assert.equal(await page.run('document.getElementById("error").textContent'), '')
+    assert.deepEqual(page.problems, [])
+  })
+
+  test('goes to WeChat by its button, and comes back logged in', async test => {
+    const site = await startWorld(t, { backendPort: port, hosts: ['localhost'], plain: true, others: { website: 'wxbbbbbbbbbbbbbbbb' },
+      site: 'web_login\n\t\tpublic / /page.js /page.css /caddy-wechat.mjs' })
+    const openid = 'oByQRCode0000000000000000001'
+    const page = await openPage(test)
+    await page.go(`http://localhost:${site.port}/?tab=1`)
+    await page.text('who', /^未登录$/)
+    await page.click('login')
+    const wechat = new URL(site.simURL).host
+    await until('the page of WeChat', () => page.run(`location.host === ${JSON.stringify(wechat)} && document.readyState === 'complete'`).catch(() => false))
+    await page.run(`location.href = location.href.replace(/#.*/, '') + '&sim_user=${openid}'`)
+    await page.text('who', new RegExp(openid))
+    assert.equal(await page.run('location.pathname + location.search'), '/?tab=1')
+    await page.click('add')
+    await page.text('orders', /咖啡/)
+    assert.equal((await site.sessionsOf(openid, 'wxbbbbbbbbbbbbbbbb')).length, 1)
     assert.deepEqual(page.problems, [])
   })
 })

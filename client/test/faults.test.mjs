@@ -156,6 +156,16 @@ test('a wx.login that answers after the timeout starts nothing', async () => {
   assert.equal((await p.gateway.request({ url: '/orders' })).data.openid, p.openid)
 })
 
+test('what the platform calls a timeout is one, in its languages', async () => {
+  const p = phone()
+  await p.gateway.login()
+  for (const [errMsg, error] of [['request:fail timeout', 'timeout'], ['request:fail 请求超时。', 'timeout'], ['request:fail errcode:-118 cronet_error_code:-118 error_msg:net::ERR_CONNECTION_TIMED_OUT', 'timeout'],
+    ['request:fail The request timed out.', 'timeout'], ['request:fail interrupted', 'network_error'], ['request:fail url not in domain list', 'network_error']]) {
+    const gateway = createGateway({ baseURL: line.url, adapter: { ...p.wx, request: o => setImmediate(o.fail, { errMsg }) } })
+    await assert.rejects(gateway.request({ url: '/orders' }), { status: 0, error, description: errMsg })
+  }
+})
+
 test('a code that is refused after the timeout starts no second attempt', async () => {
   const p = phone({ loginTimeout: 1000, code: () => { p.counts.login++; return '0aCodeThatWeChatNeverGave00000000' } })
   line.delay = 1800

@@ -179,6 +179,15 @@ test('close ends it at any time', async test => {
   await sleep(300)
   assert.deepEqual([early.opened, early.closed.length, p.counts.sockets], [0, 1, 0])
 
+  const fresh = phone()
+  fresh.loginDelay = 200
+  const unborn = listen(test, fresh.gateway.connect({ url: '/live', reconnect: true }))
+  await until('the login', () => fresh.counts.login === 1)
+  unborn.socket.close()
+  await until('the end of the login', () => fresh.token())
+  await sleep(100)
+  assert.deepEqual([unborn.opened, unborn.closed.length, fresh.counts.sockets], [0, 1, 0])
+
   const gateway = createGateway({ baseURL: world.url, adapter: { ...p.wx, connectSocket(o) {
     queueMicrotask(() => during.socket.close())
     return p.wx.connectSocket(o)

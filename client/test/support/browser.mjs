@@ -20,14 +20,27 @@ export function findBrowser() {
 
 /** A page in a browser of its own, which ends with the suite t. */
 export async function openPage(t) {
+  let close = () => browser.kill('SIGKILL')
   const dir = mkdtempSync(join(tmpdir(), 'caddy-wechat-browser-'))
   const browser = spawn(findBrowser(), ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run', '--disable-background-networking',
     '--remote-debugging-port=0', '--user-data-dir=' + dir, 'about:blank'], { stdio: ['ignore', 'ignore', 'pipe'] })
   t.after(async () => {
-    const gone = once(browser, 'exit')
-    browser.kill('SIGKILL')
-    await gone
-    rmSync(dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 })
+    if (browser.exitCode === null) {
+      const gone = once(browser, 'exit')
+      const timer = setTimeout(() => browser.kill('SIGKILL'), 5000)
+      close()
+      await gone
+      clearTimeout(timer)
+    }
+    // its children end after it, and write until then
+    await until('an empty directory', () => {
+      try {
+        rmSync(dir, { recursive: true, force: true })
+        return true
+      } catch (_) {
+        return false
+      }
+    })
   })
   const port = await new Promise((resolve, reject) => {
     let text = ''
@@ -55,6 +68,7 @@ export async function openPage(t) {
     waiting.set(++serial, { resolve, reject })
     socket.send(JSON.stringify({ id: serial, method, params }))
   })
+  close = () => call('Browser.close').catch(() => {})
   await call('Runtime.enable')
   await call('Page.enable')
   const run = async expression => {

@@ -15,16 +15,17 @@ export const appB = 'wxfedcba9876543210'
 const secret = 'a-secret-of-tests'
 
 /**
- * options.hosts: names besides 127.0.0.1; options.plain: without the public paths; options.backendPort: of another backend; options.official: an app of that kind besides; options.site: more lines of the wechat_auth block; options.wechat: more of the global one; options.apps: default appA.
+ * options.hosts: names besides 127.0.0.1; options.plain: without the public paths; options.backendPort: of another backend; options.others: apps of other kinds, by kind; options.site: more lines of the wechat_auth block; options.wechat: more of the global one; options.apps: default appA.
  * Ends with the test or suite t.
  */
 export async function startWorld(t, options = {}) {
   const apps = options.apps || [appA]
+  const others = options.others || {}
   const dir = mkdtempSync(join(tmpdir(), 'caddy-wechat-client-'))
   t.after(() => rmSync(dir, { recursive: true, force: true }))
   const backend = await startBackend(t)
 
-  const sim = spawn(program('wechatsim'), ['-listen', '127.0.0.1:0', '-quiet', ...[...apps, ...options.official ? [options.official] : []].flatMap(app => ['-app', app + ':' + secret])])
+  const sim = spawn(program('wechatsim'), ['-listen', '127.0.0.1:0', '-quiet', ...apps.flatMap(app => ['-app', app + ':' + secret]), ...Object.entries(others).flatMap(([kind, app]) => ['-app', `${app}:${secret}:${kind}`])])
   endWith(t, sim)
   const simURL = await new Promise((resolve, reject) => {
     let text = ''
@@ -44,8 +45,9 @@ export async function startWorld(t, options = {}) {
 	storage file_system ${dir}/storage
 	wechat {
 		${apps.map(app => `app ${app} ${secret}`).join('\n\t\t')}
-		${options.official ? `app ${options.official} ${secret} official` : ''}
+		${Object.entries(others).map(([kind, app]) => `app ${app} ${secret} ${kind}`).join('\n\t\t')}
 		api_base ${simURL}
+		open_base ${simURL}
 		store memory
 		${options.wechat || ''}
 	}
@@ -54,7 +56,7 @@ http://127.0.0.1:${port}${options.hosts ? ', ' + options.hosts.map(host => `http
 	bind 127.0.0.1
 	wechat_auth {
 		${options.plain ? '' : 'public /public/*'}
-		${apps.length > 1 ? 'app *' : ''}
+		${apps.length > 1 || options.others ? 'app *' : ''}
 		${options.site || ''}
 	}
 	reverse_proxy 127.0.0.1:${options.backendPort || backend.port}

@@ -1,4 +1,7 @@
 // index.js: who is logged in, a login and a logout.
+//
+// WeChat's login asks nobody anything, so the next request after a logout logs in again, that of onShow too. A program
+// whose users may stay logged out remembers that wish itself, and sends requests with login: false meanwhile.
 
 const gateway = require('../../utils/gateway')
 const explain = require('../../utils/explain')
