@@ -32,7 +32,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 	if len(matcher) > 0 {
 		handler.MatcherSetsRaw = append(handler.MatcherSetsRaw, matcher)
 	}
-	return h.NewRoute(nil, handler), nil
+	return newRoute(h, handler), nil
 }
 
 // UnmarshalCaddyfile sets up the handler from the directive. Syntax:
