@@ -13,4 +13,5 @@ import (
 	_ "github.com/caddy-wechat/caddy-wechat/caddymodule/wechatauth"
 	_ "github.com/caddy-wechat/caddy-wechat/caddymodule/wechatcheck"
 	_ "github.com/caddy-wechat/caddy-wechat/caddymodule/wechatpush"
+	_ "github.com/caddy-wechat/caddy-wechat/caddymodule/wechathealth"
 )

@@ -220,7 +220,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"relative public path", gatewaytest.App(nil), site(object{"public": []any{"healthz"}}), []string{`public path "healthz"`, "must begin with /"}},
 		{"public path with dots", gatewaytest.App(nil), site(object{"public": []any{"/a/../b"}}), []string{"public path", "write the decoded path"}},
 		{"bad prefix", gatewaytest.App(nil), site(object{"prefix": "/wechat/"}), []string{"prefix", "without a slash at its end"}},
-		{"bad cookie", gatewaytest.App(nil), site(object{"cookie": "a b"}), []string{"a b", "is not a cookie name"}},
+		{"bad cookie", gatewaytest.App(nil), site(object{"cookie": "a b"}), []string{"this is not a cookie name"}},
 		{"unknown member of site", gatewaytest.App(nil), site(object{"publik": []any{"/a"}}), []string{"publik"}},
 		{"public as text", gatewaytest.App(nil), site(object{"public": "/a"}), []string{"public"}},
 		{"unknown matcher", gatewaytest.App(nil), site(object{"match": []any{object{"pathh": []any{"/a"}}}}), []string{"loading matchers", "pathh"}},

@@ -19,10 +19,11 @@ import (
 )
 
 // The directives come after the other checks and before request_header: what an
-// operator sets by hand is the operator's word, and comes after our scrub. Caddy
-// knows no order among guests, so the one that is registered last comes first.
+// operator sets by hand is the operator's word, and comes after our scrub. The health
+// comes first: probes have no session. Caddy knows no order among guests, so the one
+// that is registered last comes first.
 func init() {
-	for _, directive := range []string{"wechat_api", "wechat_check", "wechat_auth", "wechat_push"} {
+	for _, directive := range []string{"wechat_api", "wechat_check", "wechat_auth", "wechat_push", "wechat_health"} {
 		httpcaddyfile.RegisterDirectiveOrder(directive, httpcaddyfile.After, "forward_auth")
 	}
 }

@@ -85,9 +85,12 @@ func CheckDigest(what, written, resolved, digest string) error {
 		"restart Caddy, or keep the secret in a file and write {file./path}", what, placeholderForm.FindString(written))
 }
 
+// Shown is Name for the value of an option, " this" where the value may be a secret.
+func Shown(value string) string { return cmp.Or(Name(value), " this") }
+
 // Name is a blank and a word of the configuration in quotes, for an error about it, if
-// the word has the form of an option's name. Otherwise it is empty: a word that stands in the wrong place may be a secret. An
-// AppSecret is longer.
+// the word has the form of an option's name. Otherwise it is empty: a word that stands
+// in the wrong place may be a secret. An AppSecret is longer.
 func Name(word string) string {
 	if word == "" || len(word) > 24 {
 		return ""

@@ -54,7 +54,11 @@ func ParseAlgorithm(name string) (Algorithm, error) {
 	if a := Algorithm(name); a.method() != nil {
 		return a, nil
 	}
-	return "", fmt.Errorf("unknown token algorithm %q; use HS256, EdDSA, ES256 or RS256", name)
+	const use = "use HS256, EdDSA, ES256 or RS256"
+	if len(name) > 8 { // it may be a secret that slipped there
+		return "", errors.New("unknown token algorithm; " + use)
+	}
+	return "", fmt.Errorf("unknown token algorithm %q; %s", name, use)
 }
 
 // Key is one key with its one algorithm. It is immutable, safe for concurrent
