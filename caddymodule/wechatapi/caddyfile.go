@@ -3,6 +3,8 @@
 package wechatapi
 
 import (
+	"strings"
+
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
@@ -83,6 +85,9 @@ func (h *Handler) unmarshal(d *caddyfile.Dispenser, configured *wechat.App) erro
 	}
 	if len(h.Keys) == 0 {
 		return directive.WrapErr(errNoKey)
+	}
+	if strings.Join(h.KeyDigests, "") == "" {
+		h.KeyDigests = nil // nothing was hidden
 	}
 	if h.AppID == "" {
 		return wrapped(&directive, configured.CheckAPIApp(""))

@@ -167,7 +167,7 @@ func checkPrefix(prefix string) error {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request, next caddyhttp.Handler) error {
 	r := gate.Scrub(req)
 
-	if name, ok := h.site.Below(r.URL.Path); ok {
+	if name, ok := h.site.Below(r.URL.Path); ok && knownPush(r.Request) == nil {
 		return h.site.Serve(w, r, name)
 	}
 	if gate.Tunnels(r.Request) {
@@ -177,7 +177,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request, next caddy
 		})
 	}
 
-	earlier := knownCaller(r.Request)
+	earlier, push := known(r.Request)
+	if push != nil {
+		r.IdentifyPush(push) // scrub took what an earlier wechat_push had said
+		return next.ServeHTTP(w, r.Request)
+	}
 	asked := gate.Describe(r, earlier)
 	creds := h.rules.Credentials(r.Header)
 	c, err := h.rules.Identify(r.Context(), &asked, &creds)

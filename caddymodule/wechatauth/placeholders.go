@@ -15,13 +15,29 @@ import (
 
 // knownCaller returns the caller whom an earlier handler found behind the request.
 func knownCaller(r *http.Request) *gate.Caller {
+	c, _ := known(r)
+	return c
+}
+
+// known returns what an earlier handler found the request to be: somebody's, or a push
+// of WeChat.
+func known(r *http.Request) (*gate.Caller, *gate.Push) {
 	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	if !ok {
-		return nil
+		return nil, nil
 	}
-	value, _ := repl.Get(gate.CallerKey)
-	c, _ := value.(*gate.Caller)
-	return c
+	switch value, _ := repl.Get(gate.CallerKey); value := value.(type) {
+	case *gate.Caller:
+		return value, nil
+	case *gate.Push:
+		return nil, value
+	}
+	return nil, nil
+}
+
+func knownPush(r *http.Request) *gate.Push {
+	_, push := known(r)
+	return push
 }
 
 // introduce tells the other directives and the access log who is calling.

@@ -19,6 +19,7 @@ type call struct {
 	serve  func(*Site, http.ResponseWriter, gate.Clean) error
 
 	web    bool // there is none on a site without logins by redirect
+	pages  bool // there is none on a site without an Official Account
 	page   bool // a browser opens it: refusals are pages for a navigation
 	secret bool // its query is, and must stand in no log; and what it does is done once, so HEAD is refused
 }
@@ -36,6 +37,7 @@ var calls = map[string]call{
 	"callback":  {method: http.MethodGet, serve: (*Site).callback, web: true, page: true, secret: true},
 	"enter":     {method: http.MethodGet, serve: (*Site).enter, web: true, page: true, secret: true},
 	"ticket":    {method: http.MethodPost, serve: (*Site).ticket, web: true},
+	"jssdk":     {method: http.MethodGet, serve: (*Site).jssdk, pages: true},
 }
 
 // Below returns the rest of a path below the prefix. The decoded path decides;
@@ -50,7 +52,7 @@ func (s *Site) Below(path string) (rest string, ok bool) {
 // Serve answers a request for a path below the prefix.
 func (s *Site) Serve(w http.ResponseWriter, r gate.Clean, name string) error {
 	c, known := calls[name]
-	if c.web && s.Web == nil {
+	if c.web && s.Web == nil || c.pages && !s.hasPages() {
 		known = false
 	}
 	if c.secret {
