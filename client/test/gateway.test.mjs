@@ -154,9 +154,12 @@ describe('requests', () => {
     const ok = { success: r => told.push('success ' + r.statusCode), fail: () => told.push('fail'), complete: r => told.push('complete ' + r.statusCode) }
     await p.gateway.request({ url: '/orders', ...ok })
     p.gateway.request({ url: '/status/404', success: () => told.push('success'), fail: e => told.push('fail ' + e.status), complete: e => told.push('complete ' + e.status) })
-    await assert.rejects(p.gateway.request({ url: '/status/404', complete: e => told.push('alone ' + e.status) }))
+    p.gateway.request({ url: '/status/404', complete: e => told.push('alone ' + e.status) })
+    p.gateway.request({ url: '/status/404', fail: e => told.push('alone fail ' + e.status) })
+    p.gateway.request({ url: '/status/404', success: () => told.push('success') })
+    await assert.rejects(p.gateway.request({ url: '/status/404' }), { status: 404 })
     await sleep(100)
-    assert.deepEqual(told.sort(), ['alone 404', 'complete 200', 'complete 404', 'fail 404', 'success 200'])
+    assert.deepEqual(told.sort(), ['alone 404', 'alone fail 404', 'complete 200', 'complete 404', 'fail 404', 'success 200'])
   })
 
   test('login: false never logs in', async () => {
@@ -385,7 +388,9 @@ describe('where the token goes', () => {
 
   test('a caller\'s own Authorization does not make a second credential', async () => {
     const p = phone()
-    assert.equal((await p.gateway.request({ url: '/orders', header: { authorization: 'Bearer undefined', AUTHORIZATION: 'x' } })).data.openid, p.openid)
+    assert.equal((await p.gateway.request({ url: '/orders', header: { authorization: 'Bearer undefined', AUTHORIZATION: 'x', 'X-Mine': 'yes' } })).data.openid, p.openid)
+    const { headers } = p.calls[p.calls.length - 1]
+    assert.deepEqual(Object.keys(headers).filter(name => /^(authorization|x-mine)$/i.test(name)), ['X-Mine', 'Authorization'])
   })
 
   test('what stands in the storage goes into no header unless it is a token', async () => {
