@@ -5,6 +5,7 @@
 package wechatauth
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -15,7 +16,6 @@ import (
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/endpoint"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/engine"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/gate"
-	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/problem"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/wechat"
 )
 
@@ -123,7 +123,10 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("loading matchers: %v", err)
 	}
-	return h.matchers.FromInterface(sets)
+	if err := h.matchers.FromInterface(sets); err != nil {
+		return err
+	}
+	return h.guardErrorRoutes(ctx)
 }
 
 func checkPrefix(prefix string) error {
@@ -134,23 +137,31 @@ func checkPrefix(prefix string) error {
 	return nil
 }
 
-// ServeHTTP scrubs, then serves an endpoint, or checks and passes on.
+// ServeHTTP sees to it that an error which leaves the gate takes nothing along that error
+// routes may not have; see passage.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	var p passage
+	err := h.serve(w, r, next, &p)
+	if err != nil {
+		h.leave(r, p)
+	}
+	return err
+}
+
+// serve scrubs, then serves an endpoint, or checks and passes on.
 // next is called for a checked session, or on the site's own word that this
 // request needs none; everything else has returned by then.
-func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request, next caddyhttp.Handler) error {
+func (h *Handler) serve(w http.ResponseWriter, req *http.Request, next caddyhttp.Handler, p *passage) error {
 	r := gate.Scrub(req)
 
 	if name, ok := h.site.Below(r.URL.Path); ok {
 		return h.site.Serve(w, r, name)
 	}
 	if gate.Tunnels(r.Request) {
-		return refuse(w, r, problem.Problem{
-			Status: http.StatusMethodNotAllowed, Code: "invalid_request", Reason: "method",
-			Description: "this method is not passed on", Allow: "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
-		})
+		return methodRefusal.Write(w)
 	}
 
-	earlier := knownCaller(r.Request)
+	earlier, absent := earlierWord(r.Request)
 	asked := gate.Describe(r, earlier)
 	creds := h.rules.Credentials(r.Header)
 	c, err := h.rules.Identify(r.Context(), &asked, &creds)
@@ -161,25 +172,29 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request, next caddy
 		}
 		// a store that cannot answer has not said that nobody is logged in
 		if protected || !gate.IsAnonymous(err) {
-			p := problem.Classify(err)
-			h.engine.Metrics.Requests.WithLabelValues("", p.Reason).Inc()
-			h.engine.Log.Refusal(r.Request, "gate", p, err)
-			return refuse(w, r, p)
+			if absent != nil && absent.refused != nil && errors.Is(err, gate.ErrNoToken) {
+				err = absent.refused // the credential went with that refusal
+			}
+			p.refused = err
+			return h.refuse(w, r, err)
 		}
 		// nothing was found here; an earlier wechat_auth line may have identified the caller
 		c = earlier
 	}
 
 	h.rules.Remove(&creds, r.Header)
+	p.passed = true
 	if c == nil {
 		h.engine.Metrics.Requests.WithLabelValues("", "anonymous").Inc()
+		introduceNobody(r.Request, nil)
 		return next.ServeHTTP(w, r.Request)
 	}
+	p.caller = c
 	r.Identify(c)
 	introduce(r.Request, c)
 	c.App.Passed.Inc()
 	if r.WebSocket {
-		return h.serveWebSocket(w, r.Request, next, c)
+		return h.serveWebSocket(w, r.Request, next, p)
 	}
 	return next.ServeHTTP(w, r.Request)
 }

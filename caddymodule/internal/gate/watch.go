@@ -22,26 +22,26 @@ type sessionGetter interface {
 // liveness is a session.Handle or a session.Kept.
 type liveness interface{ Live(now time.Time) bool }
 
-// Watch returns when the caller's session has ended, or ctx.
-func (g *Gate) Watch(ctx context.Context, c *Caller) {
-	watchSession(ctx, g.sessions, c.Session, &c.Kept)
+// Watch returns true when the caller's session has ended, false when ctx has.
+func (g *Gate) Watch(ctx context.Context, c *Caller) bool {
+	return watchSession(ctx, g.sessions, c.Session, &c.Kept)
 }
 
-// watchSession returns when the session has ended, or ctx. A store that cannot
+// watchSession returns true when the session has ended, false when ctx has. A store that cannot
 // answer has not said that it ended; its age is known without the store.
-func watchSession(ctx context.Context, sessions sessionGetter, s *session.Session, h liveness) {
+func watchSession(ctx context.Context, sessions sessionGetter, s *session.Session, h liveness) bool {
 	tick := time.NewTicker(watchInterval)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return false
 		case now := <-tick.C:
 			if h.Live(now) {
 				continue
 			}
 			if !now.Before(s.ExpiresAt) {
-				return
+				return true
 			}
 			// changed, or ended, or no longer known: only the store can tell
 			fresh, err := sessions.Get(ctx, s.ID)
@@ -49,7 +49,7 @@ func watchSession(ctx context.Context, sessions sessionGetter, s *session.Sessio
 			case err == nil:
 				h = fresh
 			case errors.Is(err, session.ErrNotFound):
-				return
+				return true
 			}
 		}
 	}
