@@ -3,6 +3,8 @@
 package gate
 
 import (
+	"slices"
+
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/apps"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/opendata"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
@@ -76,17 +78,31 @@ func (c *Caller) is(n *tokenName) bool { return c.end == n.end && c.openID != ""
 // and expressions can, and get an empty text: see String.
 const CallerKey = "}wechat_auth.caller"
 
+// userPlaceholders begins the placeholders about the caller.
+const userPlaceholders = "http.auth.user."
+
+// UserPlaceholders are the placeholders about the caller, without braces.
+var UserPlaceholders = [...]string{
+	userPlaceholders + "id", userPlaceholders + "openid", userPlaceholders + "appid", userPlaceholders + "unionid",
+	userPlaceholders + "session_id", userPlaceholders + "userinfo", userPlaceholders + "phone",
+}
+
+// NobodysPlaceholder answers UserPlaceholders for a request that has nobody behind it:
+// they are empty.
+func NobodysPlaceholder(key string) (any, bool) {
+	return "", slices.Contains(UserPlaceholders[:], key)
+}
+
 // placeholder answers {http.auth.user.*}, and CallerKey. A function does because
 // most requests ask for none, and setting seven would cost each request.
 func (c *Caller) placeholder(key string) (any, bool) {
-	const prefix = "http.auth.user."
 	if key == CallerKey {
 		return c, true
 	}
-	if len(key) <= len(prefix) || key[:len(prefix)] != prefix {
+	if len(key) <= len(userPlaceholders) || key[:len(userPlaceholders)] != userPlaceholders {
 		return nil, false
 	}
-	switch key[len(prefix):] {
+	switch key[len(userPlaceholders):] {
 	case "id", "openid":
 		return c.openID, true
 	case "appid":

@@ -62,6 +62,13 @@ type Clean struct {
 	WebSocket bool // it is a WebSocket handshake
 }
 
+// Downgrade takes the wish for a WebSocket off an HTTP/1.1 request, which is a plain one
+// then.
+func (r Clean) Downgrade() {
+	delete(r.Header, "Connection")
+	delete(r.Header, "Upgrade")
+}
+
 // Scrub takes the client's word out of a request. It runs on every request
 // that reaches the handler, before any decision.
 func Scrub(r *http.Request) Clean {
