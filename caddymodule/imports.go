@@ -12,6 +12,6 @@ import (
 	_ "github.com/caddy-wechat/caddy-wechat/caddymodule/wechatapi"
 	_ "github.com/caddy-wechat/caddy-wechat/caddymodule/wechatauth"
 	_ "github.com/caddy-wechat/caddy-wechat/caddymodule/wechatcheck"
-	_ "github.com/caddy-wechat/caddy-wechat/caddymodule/wechatpush"
 	_ "github.com/caddy-wechat/caddy-wechat/caddymodule/wechathealth"
+	_ "github.com/caddy-wechat/caddy-wechat/caddymodule/wechatpush"
 )

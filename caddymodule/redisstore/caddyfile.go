@@ -8,6 +8,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	opt "github.com/caddy-wechat/caddy-wechat/caddymodule/internal/option"
 )
 
 // UnmarshalCaddyfile sets up the store from Caddyfile tokens. Syntax:
@@ -77,12 +79,13 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return d.Errf("unexpected block behind %s", option)
 		}
 	}
-	whole := s.hide()
+	urls := s.hideURLs()
 	if option, err := s.checkWritten(); err != nil {
 		where := at[option]
 		return where.WrapErr(err)
 	}
-	s.URLs = whole
+	s.URLs = urls
+	s.SentinelPassword, _ = opt.HideSecret(s.SentinelPassword)
 	return nil
 }
 

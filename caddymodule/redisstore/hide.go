@@ -30,18 +30,24 @@ func hideURL(text string) string {
 	return scheme + "://" + account + place
 }
 
-// hide is for all of the options that may hold a secret. It returns the URLs to keep; of
-// those that a variable holds as a whole, s still has the text, which can be checked.
-func (s *Store) hide() (urls []string) {
+// hideURLs returns the URLs to keep. Of those whose password is hidden, s has nothing
+// else from then on; of the others s keeps the text, which can be checked.
+func (s *Store) hideURLs() (urls []string) {
 	for i, text := range s.URLs {
 		hidden := hideURL(text)
 		urls = append(urls, hidden)
-		if strings.Contains(hidden, "://") {
+		if _, rest, ok := strings.Cut(hidden, "://"); ok && strings.Contains(rest, "{") && hasPassword(text) {
 			s.URLs[i] = hidden
 		}
 	}
-	s.SentinelPassword, _ = option.HideSecret(s.SentinelPassword)
 	return urls
+}
+
+// hasPassword tells whether there is a colon in a URL's account.
+func hasPassword(text string) bool {
+	_, rest, _ := strings.Cut(text, "://")
+	at := strings.LastIndexByte(rest, '@')
+	return at >= 0 && strings.Contains(rest[:at], ":")
 }
 
 // not is the end of an error about a word that is wrong: it quotes the word, unless that

@@ -62,7 +62,7 @@ func (h *Handler) unmarshal(d *caddyfile.Dispenser, configured *wechat.App) erro
 	d.Next() // the directive's name
 	directive := *d
 	if d.NextArg() {
-		return d.Errf("unexpected argument %q: wechat_auth takes at most one matcher, a path that begins with /, or a name that begins with @", d.Val())
+		return d.Errf("unexpected argument%s: wechat_auth takes at most one matcher, a path that begins with /, or a name that begins with @", option.Name(d.Val()))
 	}
 	var once option.Once
 	for nesting := d.Nesting(); d.NextBlock(nesting); {

@@ -157,7 +157,10 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 }
 
 func checkPrefix(prefix string) error {
-	if !strings.HasPrefix(prefix, "/") || len(prefix) < 2 || strings.HasSuffix(prefix, "/") ||
+	if !strings.HasPrefix(prefix, "/") { // not what: it may be a secret
+		return errors.New("prefix must be a plain path such as /wechat, without a slash at its end")
+	}
+	if len(prefix) < 2 || strings.HasSuffix(prefix, "/") ||
 		strings.ContainsAny(prefix, "*%{}") || strings.Contains(prefix, "//") || !gate.PlainPath(prefix) {
 		return fmt.Errorf("prefix %q must be a plain path such as /wechat, without a slash at its end", prefix)
 	}
