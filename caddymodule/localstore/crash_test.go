@@ -90,7 +90,7 @@ func logins(d *DB) {
 				}
 				say("M %s", r.Key)
 				must(d.UpdateValue(ctx, r.User, r.ExpiresAt, func([]byte) ([]byte, error) { return []byte(r.User), nil }))
-				must(d.Create(ctx, r, 10))
+				must(d.Create(ctx, r, 10, nil))
 				say("C %s", r.Key)
 				mine = append(mine, r.Key)
 				switch i := randv2.IntN(len(mine)); randv2.IntN(3) {

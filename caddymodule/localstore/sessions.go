@@ -52,10 +52,15 @@ func (d *DB) load(ctx context.Context, key string) (*entry, error) {
 
 // Create adds a session. When the database is full it fails with
 // session.ErrFull, unless it takes the place of a session of the same user or of
-// an expired one.
-func (d *DB) Create(ctx context.Context, rec session.Record, limit int) error {
+// an expired one. The user's value is changed before.
+func (d *DB) Create(ctx context.Context, rec session.Record, limit int, change func([]byte) ([]byte, error)) error {
 	if err := checkRecord(rec); err != nil {
 		return err
+	}
+	if change != nil {
+		if err := d.UpdateValue(ctx, rec.User, rec.ExpiresAt, change); err != nil {
+			return err
+		}
 	}
 	r := record{
 		kind: kindSession, due: due{at: stamp(rec.ExpiresAt)}, issued: stamp(rec.IssuedAt),

@@ -69,7 +69,7 @@ func TestRequestsBeforeTheStart(t *testing.T) {
 	var wg sync.WaitGroup
 	for _, call := range []func() error{
 		func() error { _, err := s.Mark(ctx, "m", time.Now().Add(time.Hour)); return err },
-		func() error { return s.Create(ctx, testRecord("new", "v"), 0) },
+		func() error { return s.Create(ctx, testRecord("new", "v"), 0, nil) },
 		func() error { _, _, err := s.Get(ctx, "old"); return err },
 		func() error { return s.Update(ctx, "old", func(v []byte) ([]byte, error) { return v, nil }) },
 		func() error { return s.Delete(ctx, "absent") },
@@ -95,7 +95,7 @@ func TestRequestsBeforeTheStart(t *testing.T) {
 		t.Errorf("%d sessions, want 2", n)
 	}
 	mustCreate(t, s, "third", "v")
-	if err := s.Create(ctx, testRecord("fourth", "v"), 0); !errors.Is(err, session.ErrFull) {
+	if err := s.Create(ctx, testRecord("fourth", "v"), 0, nil); !errors.Is(err, session.ErrFull) {
 		t.Errorf("Create = %v, want ErrFull: a limit that was set before the file was opened holds", err)
 	}
 	cleanup(t, s)

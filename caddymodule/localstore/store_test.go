@@ -137,7 +137,7 @@ func TestFailedReloadReleasesNothingItDidNotTake(t *testing.T) {
 		cleanup(t, rolledBack)
 	}
 	wantValue(t, serving, "a", "value")
-	if err := serving.Create(ctx, testRecord("b", "v"), 0); !errors.Is(err, session.ErrFull) {
+	if err := serving.Create(ctx, testRecord("b", "v"), 0, nil); !errors.Is(err, session.ErrFull) {
 		t.Errorf("Create = %v, want ErrFull: the limit of a rolled back configuration is still in force", err)
 	}
 	name, _ := resolve(file)

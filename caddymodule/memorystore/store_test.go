@@ -41,7 +41,7 @@ func cleanup(t *testing.T, s *Store) {
 
 func mustCreate(t *testing.T, s session.Store, key, user string) {
 	t.Helper()
-	if err := s.Create(ctx, testRecord(key, user), 0); err != nil {
+	if err := s.Create(ctx, testRecord(key, user), 0, nil); err != nil {
 		t.Fatalf("Create(%s) = %v, want nil", key, err)
 	}
 }
@@ -109,7 +109,7 @@ func TestFailedReloadReleasesNothingItDidNotTake(t *testing.T) {
 	if _, _, err := serving.Get(ctx, "a"); err != nil {
 		t.Errorf("Get = %v, want the session", err)
 	}
-	if err := serving.Create(ctx, testRecord("b", "v"), 0); !errors.Is(err, session.ErrFull) {
+	if err := serving.Create(ctx, testRecord("b", "v"), 0, nil); !errors.Is(err, session.ErrFull) {
 		t.Errorf("Create = %v, want ErrFull: the limit of a rolled back configuration is still in force", err)
 	}
 	if refs, ok := tables.References(tableName); !ok || refs != 1 {
@@ -131,7 +131,7 @@ func TestNewestLimitApplies(t *testing.T) {
 			t.Errorf("Get(%s) = %v, want the session", key, err)
 		}
 	}
-	if err := third.Create(ctx, testRecord("c", "u"), 0); !errors.Is(err, session.ErrFull) {
+	if err := third.Create(ctx, testRecord("c", "u"), 0, nil); !errors.Is(err, session.ErrFull) {
 		t.Errorf("Create = %v, want ErrFull", err)
 	}
 }

@@ -445,7 +445,7 @@ func TestMemoryStoreSaysWhatItSurvives(t *testing.T) {
 	for i := range 3 {
 		now := time.Now()
 		record := session.Record{Key: fmt.Sprint("key", i), User: fmt.Sprint("user", i%2), Value: []byte("x"), IssuedAt: now, ExpiresAt: now.Add(time.Hour)}
-		if err := first.Engine().Store.Create(t.Context(), record, 0); err != nil {
+		if err := first.Engine().Store.Create(t.Context(), record, 0, nil); err != nil {
 			t.Fatal(err)
 		}
 	}

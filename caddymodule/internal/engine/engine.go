@@ -88,6 +88,7 @@ func New(ctx context.Context, opts Options) (*Engine, error) {
 	}
 	e.Sessions = session.NewManager(&observe.Store{Store: opts.Store, Metrics: opts.Metrics}, session.Options{
 		Lifetime: opts.Lifetime, PerUser: opts.PerUser, Sealer: sealer,
+		Damaged: func(what string) { opts.Logger.Error("damaged in the session store", zap.String("what", what)) },
 	})
 	e.Gate = gate.New(e.Sessions, opts.Apps)
 	e.Signing, err = keys.NewSigning(ctx, keys.SigningOptions{
