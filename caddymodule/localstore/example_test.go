@@ -33,11 +33,11 @@ func ExampleOpen() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	// The gateway makes keys and users with a session.Manager: hashes of 22 characters.
+	// The gateway makes keys and users with a session.Manager: a user is a hash, a key a user and more.
 	err = db.Create(ctx, session.Record{
-		Key: "q5RrYdqE0pVdW3vY2nqTbg", User: "Zm9vYmFyYmF6cXV4MTIzNA",
+		Key: "Zm9vYmFyYmF6cXV4MTIzNAq5RrYdqE0pV", User: "Zm9vYmFyYmF6cXV4MTIzNA",
 		Value: []byte("a sealed value"), IssuedAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour),
-	}, 10) // at most ten sessions of one user
+	}, 10, nil) // at most ten sessions of one user
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -48,9 +48,9 @@ func ExampleOpen() {
 		log.Fatal(err)
 	}
 	defer db.Close()
-	rec, lease, err := db.Get(ctx, "q5RrYdqE0pVdW3vY2nqTbg")
+	rec, lease, err := db.Get(ctx, "Zm9vYmFyYmF6cXV4MTIzNAq5RrYdqE0pV")
 	fmt.Printf("%s, %v, %v\n", rec.Value, lease.Live(), err)
-	err = db.Delete(ctx, "q5RrYdqE0pVdW3vY2nqTbg")
+	err = db.Delete(ctx, "Zm9vYmFyYmF6cXV4MTIzNAq5RrYdqE0pV")
 	fmt.Println(lease.Live(), err)
 	// Output:
 	// a sealed value, true, <nil>

@@ -22,7 +22,7 @@ func ExampleNew() {
 		return table.Create(ctx, session.Record{
 			Key: key, User: user, Value: []byte("value"),
 			IssuedAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour),
-		}, 1)
+		}, 1, nil)
 	}
 	fmt.Println(login("first", "alice"))
 	// No session is thrown out for another user's ...
