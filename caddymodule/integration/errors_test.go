@@ -34,7 +34,7 @@ func TestHandleErrors(t *testing.T) {
 		"by a false expression":  {site + "handle_errors {\n@404 expression {err.status_code} == 404\nrespond @404 mine\n}", ""},
 		"with another status":    {site + "handle_errors {\nrespond hidden 401\n}", "hidden"},
 		"proxied":                {site + "handle_errors {\nrewrite /page\nreverse_proxy <UPSTREAM> {\n@any status 200\nreplace_status @any {err.status_code}\n}\n}", "GET /page 0\n"},
-		"the message":            {site + "handle_errors {\nrespond {err.message}\n}", "the token names no live session: log in again with wx.login"},
+		"the message":            {site + "handle_errors {\nrespond {err.message}\n}", "the token names no live session: log in again (wx.login, in a mini program)"},
 		"within handle":          {"handle {\n" + site + "}\nhandle_errors {\nrespond mine\n}", "mine"},
 		"a subroute of the gate": {"route /api/* {\n" + site + "}\nhandle_errors {\nrespond mine\n}", "mine"},
 	} {

@@ -115,8 +115,8 @@ func TestLoadRefuses(t *testing.T) {
 		want   []string // parts of the error: what is wrong, and what to do about it
 	}{
 		// mini programs
-		{"no app", gatewaytest.App(object{"apps": nil}), nil, []string{"no mini program is configured", "add  app <appid> <secret>"}},
-		{"empty list", gatewaytest.App(object{"apps": []any{}}), nil, []string{"no mini program is configured"}},
+		{"no app", gatewaytest.App(object{"apps": nil}), nil, []string{"no app is configured", "add  app <appid> <secret>"}},
+		{"empty list", gatewaytest.App(object{"apps": []any{}}), nil, []string{"no app is configured"}},
 		{"no appid", gatewaytest.App(object{"apps": []any{gatewaytest.Program("", configSecret)}}), nil, []string{"not an AppID", "wx and 16 hexadecimal digits"}},
 		{"bad appid", gatewaytest.App(object{"apps": []any{gatewaytest.Program("wx123", configSecret)}}), nil, []string{`"wx123" is not an AppID`, "wx and 16 hexadecimal digits"}},
 		{"secret for appid", gatewaytest.App(object{"apps": []any{gatewaytest.Program(configSecret, configAppID)}}), nil, []string{"not an AppID"}},
@@ -211,7 +211,7 @@ func TestLoadRefuses(t *testing.T) {
 
 		// the site
 		{"site without app", nil, site(nil), []string{"wechat_auth needs a mini program", "global option  wechat { app <appid> <secret> }"}},
-		{"which of several", two, site(nil), []string{"several mini programs are configured", "app <appid>...  or  app *"}},
+		{"which of several", two, site(nil), []string{"several apps are configured", "app <appid>...  or  app *"}},
 		{"unknown app", gatewaytest.App(nil), site(object{"apps": []any{configOtherAppID}}), []string{configOtherAppID, "not among those of the global option wechat"}},
 		{"star and more", two, site(object{"apps": []any{"*", configAppID}}), []string{"app * stands alone"}},
 		{"named twice", two, site(object{"apps": []any{configAppID, configAppID}}), []string{"app " + configAppID + " is given twice"}},

@@ -61,7 +61,7 @@ type Push struct {
 // resolvePrograms makes the list of apps of what is configured.
 func (a *App) resolvePrograms() error {
 	if len(a.Apps) == 0 {
-		return errors.New("no mini program is configured: add  app <appid> <secret>")
+		return errors.New("no app is configured: add  app <appid> <secret>")
 	}
 	seen := make(map[string]bool)
 	for _, program := range a.Apps {
@@ -177,7 +177,7 @@ func (p *Program) kind() session.Kind { return cmp.Or(p.Kind, session.Mini) }
 func (a *App) Choose(appids []string) (apps.List, error) {
 	if len(appids) == 0 {
 		if len(a.Apps) > 1 {
-			return nil, errors.New("several mini programs are configured: say which may enter here with  app <appid>...  or  app *")
+			return nil, errors.New("several apps are configured: say which may enter here with  app <appid>...  or  app *")
 		}
 		return a.apps, nil
 	}
@@ -186,7 +186,7 @@ func (a *App) Choose(appids []string) (apps.List, error) {
 	for _, name := range appids {
 		if name == "*" {
 			if len(appids) > 1 {
-				return nil, errors.New("app * stands alone: it names every mini program already")
+				return nil, errors.New("app * stands alone: it names every app already")
 			}
 			return a.apps, nil
 		}

@@ -24,7 +24,7 @@ func UnmarshalApps(d *caddyfile.Dispenser, configured *App) ([]string, error) {
 	for i, name := range appids {
 		switch {
 		case name == "*" && len(appids) > 1:
-			return nil, d.Err("app * stands alone: it names every mini program already")
+			return nil, d.Err("app * stands alone: it names every app already")
 		case slices.Contains(appids[:i], name):
 			return nil, d.WrapErr(option.Twice("app " + name))
 		case name == "*" || option.IsPlaceholder(name):

@@ -16,6 +16,7 @@ import (
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/endpoint"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/engine"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/gate"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/weblogin"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/wechat"
 )
 
@@ -145,6 +146,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		if h.site.Web, err = h.WebLogin.provision(h.engine, h.rules.Apps); err != nil {
 			return err
 		}
+		h.rules.LoginCookies = weblogin.CookiePrefix
 	}
 	sets, err := ctx.LoadModule(h, "MatcherSetsRaw")
 	if err != nil {

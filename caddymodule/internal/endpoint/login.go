@@ -39,9 +39,9 @@ func (s *Site) login(w http.ResponseWriter, r gate.Clean) error {
 	}
 	switch {
 	case body.Code == "":
-		return problem.BadRequest("code is missing: send the code that wx.login gave")
+		return problem.BadRequest("code is missing: send the code that WeChat gave (wx.login, in a mini program)")
 	case !weixin.ValidCode(body.Code):
-		return problem.BadRequest("code is not one that wx.login gives")
+		return problem.BadRequest("code is not one that WeChat gives")
 	}
 	if err := body.check(); err != nil {
 		return err
@@ -80,12 +80,12 @@ func (s *Site) login(w http.ResponseWriter, r gate.Clean) error {
 func (s *Site) loginApp(appid string) (*apps.App, error) {
 	if appid == "" {
 		if len(s.Rules.Apps) != 1 {
-			return nil, problem.BadRequest("appid is missing: this site serves several mini programs")
+			return nil, problem.BadRequest("appid is missing: this site serves several apps")
 		}
 		return s.Rules.Apps[0], nil
 	}
 	if app := s.Rules.Apps.Find(appid); app != nil {
 		return app, nil
 	}
-	return nil, problem.BadRequest("appid names no mini program of this site")
+	return nil, problem.BadRequest("appid names no app of this site")
 }

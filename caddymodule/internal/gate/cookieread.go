@@ -41,12 +41,28 @@ func readSessionCookies(header http.Header, name string) (found sessionCookies) 
 // removeSessionCookies takes all cookies out of a request that a backend could take for
 // the one with the name, and leaves the others byte for byte.
 func removeSessionCookies(header http.Header, name string) {
+	removeCookies(header, func(n string) bool { return resembles(n, name) })
+}
+
+// removeLoginCookies takes the cookies of logins under way out of a request: they are
+// the gateway's alone.
+func removeLoginCookies(header http.Header, prefix string) {
+	for _, line := range header["Cookie"] {
+		if strings.Contains(line, prefix) {
+			removeCookies(header, func(n string) bool { return strings.HasPrefix(trimBlanks(n), prefix) })
+			return
+		}
+	}
+}
+
+// removeCookies takes cookies out by their names, and leaves the others byte for byte.
+func removeCookies(header http.Header, ours func(name string) bool) {
 	var kept []string
 	for _, line := range header["Cookie"] {
 		var pairs []string
 		removed := false
 		for pair := range strings.SplitSeq(line, ";") {
-			if n, _, _ := strings.Cut(pair, "="); resembles(n, name) {
+			if n, _, _ := strings.Cut(pair, "="); ours(n) {
 				removed = true
 			} else {
 				pairs = append(pairs, pair)

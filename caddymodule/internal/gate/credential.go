@@ -75,6 +75,9 @@ func equalASCII(text, lower string) bool {
 // need them, and its logs and errors must not show them. That goes for every
 // bearer token: one that does not verify may still be ours, misspelled.
 func (g *Rules) Remove(creds *Credentials, header http.Header) {
+	if g.LoginCookies != "" {
+		removeLoginCookies(header, g.LoginCookies)
+	}
 	if g.ForwardToken {
 		return
 	}

@@ -55,6 +55,7 @@ type Rules struct {
 	Public       PublicPaths // what needs no session
 	Cookie       string      // the session cookie's name; empty takes none
 	ForwardToken bool        // leave the credential on the request
+	LoginCookies string      // how the names of cookies of logins under way begin; empty: there are none
 
 	Dialects Dialects  // in which headers a caller is told of
 	Asserter *Asserter // signs assertions; nil sends none

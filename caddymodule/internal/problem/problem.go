@@ -98,7 +98,7 @@ func Classify(err error) Problem {
 		return unauthorized(challengeBadToken, "bad_ticket", "the ticket is spent, too old or not for this site: ask for a new one")
 
 	case errors.Is(err, gate.ErrNoToken):
-		return unauthorized(challengeNoToken, "no_token", "log in with wx.login and send the token as Authorization: Bearer")
+		return unauthorized(challengeNoToken, "no_token", "log in (wx.login, in a mini program) and send the token as Authorization: Bearer")
 	case errors.Is(err, token.ErrInvalid):
 		return unauthorized(challengeBadToken, "bad_token", logInAgain)
 	case errors.Is(err, session.ErrNotFound):
@@ -118,7 +118,7 @@ func Classify(err error) Problem {
 	case errors.Is(err, login.ErrCodeSpent):
 		return Problem{
 			Status: http.StatusBadRequest, Code: "invalid_grant", Reason: "code_spent",
-			Description: "the code was used before: call wx.login again",
+			Description: "the code was used before: get a new one (wx.login, in a mini program)",
 		}
 	case errors.Is(err, login.ErrSnapshot):
 		return denied("snapshot", "this is a snapshot page: open the full page in WeChat (使用完整服务), then log in")
@@ -141,7 +141,7 @@ func Classify(err error) Problem {
 	}
 }
 
-const logInAgain = "the token names no live session: log in again with wx.login"
+const logInAgain = "the token names no live session: log in again (wx.login, in a mini program)"
 
 func unauthorized(challenge, reason, description string) Problem {
 	return Problem{
@@ -169,11 +169,13 @@ func unavailable(reason, description string, retryAfter time.Duration) Problem {
 // another system's text, and may name the operator's addresses.
 func weixinProblem(e *weixin.Error) Problem {
 	p := Problem{Errcode: e.Errcode, Reason: string(e.Kind), RetryAfter: e.RetryAfter()}
-	again := "call wx.login again" // what gives the client another try
-	if e.Call != weixin.CallCode2Session && e.Call != weixin.CallOAuthToken {
-		again = "try again"
-	}
-	if e.Call == weixin.CallPhoneNumber {
+	again := "try again" // what gives the client another try
+	switch e.Call {
+	case weixin.CallCode2Session:
+		again = "call wx.login again"
+	case weixin.CallOAuthToken:
+		again = "log in again"
+	case weixin.CallPhoneNumber:
 		again = "let the user tap the phone button again"
 	}
 	switch e.Kind {
