@@ -159,6 +159,9 @@ func TestLoginContentTypes(t *testing.T) {
 		{"Content-Type", "application/json", "Content-Encoding", "gzip"},
 	} {
 		got := gw.h1.do(t, call{Method: "POST", Target: "/wechat/login", Header: header(h...), Body: body()})
+		if got.Status != 415 {
+			t.Errorf("%q", h)
+		}
 		requireProblem(t, got, 415, "invalid_request")
 	}
 	requireCalls(t, gw, wechattest.PathCode2Session, 0)

@@ -162,7 +162,7 @@ func TestAccessTokenRenewed(t *testing.T) {
 			if m := requireProblem(t, got, 502, "wechat_error"); m["errcode"] != float64(errcode) {
 				t.Errorf("errcode %v; want WeChat's %d", m["errcode"], errcode)
 			}
-			line := gw.awaitLog(t, `"msg":"phone number"`, fmt.Sprintf(`"errcode":%d`, errcode), "a refresh was forced less than 30 s ago")
+			line := gw.awaitLog(t, `"msg":"phone number"`, fmt.Sprintf(`"errcode":%d`, errcode), "a refresh was forced a short time ago")
 			if rid, _ := line["rid"].(string); rid == "" {
 				t.Error("the log has no rid")
 			}

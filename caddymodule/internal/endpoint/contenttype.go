@@ -3,6 +3,7 @@
 package endpoint
 
 import (
+	"mime"
 	"net/http"
 	"strings"
 
@@ -48,6 +49,9 @@ func oneContentType(fields []string) (mediaType string, ok bool) {
 
 // isJSON compares bytes: what Unicode calls blank or the same letter is neither.
 func isJSON(mediaType string) bool {
+	if _, _, err := mime.ParseMediaType(mediaType); err != nil {
+		return false // parameters that are none
+	}
 	name, _, _ := strings.Cut(mediaType, ";")
 	return equalASCII(strings.TrimRight(name, " \t"), "application/json")
 }

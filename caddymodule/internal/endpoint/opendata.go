@@ -8,7 +8,6 @@ import (
 	"net/http"
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/gate"
-	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/login"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/opendata"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/problem"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
@@ -119,7 +118,7 @@ func (s *Site) phone(w http.ResponseWriter, r gate.Clean) error {
 	case req.Code != "":
 		// the button gives all three at once, and a client that sends all of them
 		// means the newer way; there is no second try with the data
-		number, err = s.Vouch.PhoneByCode(r.Context(), of, login.Network(s.Server.ClientIP(r.Request)), req.Code)
+		number, err = s.Vouch.PhoneByCode(r.Context(), of, s.share(r), req.Code)
 	default:
 		number, err = s.Vouch.PhoneByData(r.Context(), of, req.encrypted())
 	}

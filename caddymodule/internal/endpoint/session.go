@@ -7,7 +7,6 @@ import (
 	"net/http"
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/gate"
-	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/login"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/problem"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/weblogin"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
@@ -43,7 +42,7 @@ func (s *Site) session(w http.ResponseWriter, r gate.Clean) error {
 		if err := onlyMini(c); err != nil {
 			return err
 		}
-		if answer.SessionKey, err = s.Vouch.CheckSessionKey(r.Context(), c.Session, login.Network(s.Server.ClientIP(r.Request))); err != nil {
+		if answer.SessionKey, err = s.Vouch.CheckSessionKey(r.Context(), c.Session, s.share(r)); err != nil {
 			return err
 		}
 	default:
@@ -64,7 +63,7 @@ func (s *Site) logout(w http.ResponseWriter, r gate.Clean) error {
 			return err
 		}
 		// before the session ends: when WeChat fails, the caller can try again
-		if err := s.Vouch.ResetSessionKey(r.Context(), c.Session, login.Network(s.Server.ClientIP(r.Request))); err != nil {
+		if err := s.Vouch.ResetSessionKey(r.Context(), c.Session, s.share(r)); err != nil {
 			return err
 		}
 	default:

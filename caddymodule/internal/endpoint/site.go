@@ -61,6 +61,11 @@ func (s *Site) live(r gate.Clean) (*gate.Caller, error) {
 	return c, err
 }
 
+// share is by what the calls to WeChat of this client are counted.
+func (s *Site) share(r gate.Clean) string {
+	return login.Share(login.Network(s.Server.ClientIP(r.Request)))
+}
+
 // identify returns the session behind a call.
 func (s *Site) identify(r gate.Clean) (*gate.Caller, error) {
 	asked := gate.Describe(r, s.Server.Earlier(r.Request))

@@ -118,7 +118,7 @@ func (d *Desk) exchange(ctx context.Context, app *apps.App, code, network string
 	if app.Kind == session.Mini {
 		call = weixin.CallCode2Session
 	}
-	slot, err := d.Client.Acquire(ctx, call, network, d.Observer)
+	slot, err := d.Client.Acquire(ctx, call, Share(network), d.Observer)
 	if err != nil {
 		return session.Identity{}, err
 	}
@@ -159,7 +159,7 @@ func (d *Desk) redeem(ctx context.Context, slot *weixin.Slot, app *apps.App, cod
 	if !tellsOfUser(app, answer.Scope) {
 		return id, nil
 	}
-	info, err := d.Client.UserInfo(ctx, network, answer.UserToken, answer.OpenID, d.Observer)
+	info, err := d.Client.UserInfo(ctx, Share(network), answer.UserToken, answer.OpenID, d.Observer)
 	if err != nil {
 		d.Logger.Warn("asking WeChat for the user info of a login", zap.String("appid", app.AppID), zap.Error(err))
 		return id, nil

@@ -141,6 +141,16 @@ type RateError struct {
 
 func (e *RateError) Error() string { return e.text }
 
+// Share is by what a network's calls to WeChat are counted, so that none keeps the
+// others waiting; empty counts it with nobody. What stands for all users of a proxy is
+// not held to one client's share.
+func Share(network string) string {
+	if network == loopback || network == noAddress {
+		return ""
+	}
+	return network
+}
+
 // loopback stands for this machine: a test, or a proxy here that Caddy was not
 // told to trust. By default nobody there is held to a limit, which would be one
 // limit for all users of that proxy.
