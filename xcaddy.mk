@@ -52,6 +52,7 @@ BENCH      ?= .
 LOADFLAGS  ?=#                   of the load benchmark; -help shows them
 ATTACKFLAGS ?=#                  of the attacks; -help shows them
 SOAKFLAGS  ?=#                   of the soak; -help shows them
+SCALEFLAGS ?=#                   of scale; -help shows them
 FUZZTIME   ?= 30s
 XCADDY_OUT ?= $(BIN)/caddy-xcaddy
 
@@ -73,7 +74,7 @@ XCADDY ?= $(if $(shell grep 'caddyserver/xcaddy $(XCADDY_VERSION)' tools/go.mod)
 XCADDY_GOPROXY ?= $(shell $(GO) env GOPROXY | sed 's/[,|].*//')|off
 
 .DEFAULT_GOAL := help
-.PHONY: help run test client build xcaddy modules bench attack soak profile fuzz corpus lint versions vulncheck sbom reproducible clean
+.PHONY: help run test client build xcaddy modules bench attack soak scale profile fuzz corpus lint versions vulncheck sbom reproducible clean
 
 help: ## show this
 	@echo 'make run and make test are all that most people need. The targets:'
@@ -133,6 +134,11 @@ soak: build ## two minutes of traffic and trouble: Redis, WeChat and gateways fa
 	@sh .ci/need redis-server
 	@$(GO) build -C tools -o '$(abspath $(RUN))/soak' ./soak
 	@$(RUN)/soak -bin $(BIN) $(SOAKFLAGS)
+
+scale: build ## many sessions in a Redis Cluster, a primary that dies, slots that move; ends with figures (SCALEFLAGS)
+	@sh .ci/need redis-server
+	@$(GO) build -C tools -o '$(abspath $(RUN))/scale' ./scale
+	@$(RUN)/scale -bin $(BIN) $(SCALEFLAGS)
 
 fuzz: ## fuzz each target for a while (PKGS, FUZZTIME)
 	@mkdir -p $(RUN)

@@ -37,28 +37,28 @@ func (d *deployment) addresses(o Options) error {
 		}
 		if a.port == "" {
 			a.port = "6379"
-			if d.mode == ModeSentinel {
+			if d.Mode == ModeSentinel {
 				a.port = "26379"
 			}
 		}
 		addr := net.JoinHostPort(a.host, a.port)
-		if slices.Contains(d.addrs, addr) {
+		if slices.Contains(d.Addrs, addr) {
 			return fmt.Errorf("store redis: url %d: %s is given twice", i+1, addr)
 		}
 		switch {
-		case len(d.addrs) > 0 && (a.tls != secure || a.db != d.db):
+		case len(d.Addrs) > 0 && (a.tls != secure || a.db != d.DB):
 			return fmt.Errorf("store redis: url %d: scheme and database must be the same in all urls", i+1)
-		case a.account && known && (a.user != d.user || a.password != d.password):
+		case a.account && known && (a.user != d.User || a.password != d.Password):
 			return fmt.Errorf("store redis: url %d: user and password must be the same in all urls", i+1)
 		}
-		d.addrs = append(d.addrs, addr)
-		secure, d.db = a.tls, a.db
+		d.Addrs = append(d.Addrs, addr)
+		secure, d.DB = a.tls, a.db
 		if a.account {
-			d.user, d.password, known = a.user, a.password, true
+			d.User, d.Password, known = a.user, a.password, true
 		}
 	}
 	if secure {
-		d.tls = &tls.Config{MinVersion: tls.VersionTLS12}
+		d.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
 	return nil
 }
@@ -160,17 +160,17 @@ func readURL(text string, resolve func(string) (string, error)) (a address, err 
 // secure reads the TLS files.
 func (d *deployment) secure(o Options) error {
 	d.tlsFiles = [4]string{o.TLSCA, o.TLSCert, o.TLSKey, o.TLSServerName}
-	if d.tls == nil {
+	if d.TLS == nil {
 		return nil
 	}
-	d.tls.ServerName = o.TLSServerName
+	d.TLS.ServerName = o.TLSServerName
 	if o.TLSCA != "" {
 		pem, err := os.ReadFile(o.TLSCA)
 		if err != nil {
 			return fmt.Errorf("tls_ca: %w", err)
 		}
-		d.tls.RootCAs = x509.NewCertPool()
-		if !d.tls.RootCAs.AppendCertsFromPEM(pem) {
+		d.TLS.RootCAs = x509.NewCertPool()
+		if !d.TLS.RootCAs.AppendCertsFromPEM(pem) {
 			return errors.New("tls_ca: the file holds no certificate in PEM form")
 		}
 		d.caSum = sha256.Sum256(pem)
@@ -187,7 +187,7 @@ func (d *deployment) secure(o Options) error {
 			return fmt.Errorf("tls_cert: %w", err)
 		}
 		// read for each connection: certificates are renewed while we run
-		d.tls.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return load() }
+		d.TLS.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return load() }
 	}
 	return nil
 }

@@ -5,20 +5,10 @@ package redisstore
 import (
 	"context"
 	"crypto/rand"
-	"errors"
-	"fmt"
 	"time"
 
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/redisstore/internal/primary"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
-)
-
-const (
-	// callLimit is the longest that any call takes.
-	callLimit = 1500 * time.Millisecond
-
-	// connectWait is how long New waits for the servers. Without them it still
-	// succeeds: the gateway starts, and answers 503 until they are there.
-	connectWait = 2 * time.Second
 )
 
 // Client is a session store in Redis. It is safe for concurrent use.
@@ -41,7 +31,7 @@ func New(o Options) (*Client, error) {
 	}
 	c := &Client{link: newLink(d), tune: tune}
 	c.mayProbe()
-	if err := c.try(); isConfigError(err) {
+	if err := c.try(); primary.IsConfigError(err) {
 		c.link.close()
 		return nil, err
 	}
@@ -50,8 +40,7 @@ func New(o Options) (*Client, error) {
 
 // mayProbe gives the link a key that it may write, one of its own.
 func (c *Client) mayProbe() {
-	key := c.tune.names.probe(rand.Text())
-	c.link.mine.Store(&key)
+	c.link.servers.MayProbe(c.tune.names.probe(rand.Text()))
 }
 
 // Close ends the connections and all leases. Calls fail from then on.
@@ -63,29 +52,14 @@ func (c *Client) Close() error {
 // Check writes to every server that is needed what a login writes, on a name of
 // its own that is gone after seconds.
 func (c *Client) Check(ctx context.Context) error {
-	return bounded(ctx, func(ctx context.Context) error {
-		t, err := c.link.topology()
+	return primary.Bounded(ctx, func(ctx context.Context) error {
+		servers, err := c.link.servers.Servers(func() string { return c.tune.names.probe(rand.Text()) })
 		if err != nil {
 			return err
 		}
-		servers := make(map[*node]string) // a name on each
-		if t.one != nil {
-			servers[t.one] = c.tune.names.probe(rand.Text())
-		}
-		for slot, n := range t.slots {
-			if n == nil {
-				return fmt.Errorf("redis: no server has slot %d of the cluster", slot)
-			}
-		}
-		for tries := 0; len(servers) < len(t.nodes) && tries < 100*len(t.nodes); tries++ {
-			name := c.tune.names.probe(rand.Text())
-			if n, err := c.link.pick(name); err == nil && servers[n] == "" {
-				servers[n] = name
-			}
-		}
 		for _, name := range servers {
-			err := c.transact(ctx, name, func(t *tx) error {
-				_, err := t.exec([]string{"SET", name, "1", "NX", "PX", "10000"}, []string{"DEL", name},
+			err := c.link.servers.Transact(ctx, name, c.tune.confirm, func(t *primary.Tx) error {
+				_, err := t.Exec([]string{"SET", name, "1", "NX", "PX", "10000"}, []string{"DEL", name},
 					[]string{"HSET", name, "x", "1"}, []string{"PEXPIREAT", name, pxat(expiry(time.Now().Add(10 * time.Second)))})
 				return err
 			})
@@ -101,10 +75,10 @@ func (c *Client) Check(ctx context.Context) error {
 // nobody uses: what the user of the gateway may not do shows now and not at the
 // first login.
 func (c *Client) try() error {
-	if err := c.link.await(connectWait); err != nil {
+	if err := c.link.servers.Await(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), connectWait)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	user, until := rand.Text()[:userLen], time.Now().Add(5*time.Second)
 	same := func(v []byte) ([]byte, error) { return v, nil }
@@ -126,24 +100,6 @@ func (c *Client) try() error {
 		}
 	}
 	return nil
-}
-
-// bounded runs a call within callLimit. Its own limit is a failure of Redis; the
-// end of the caller's context is the caller's.
-func bounded(ctx context.Context, call func(context.Context) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	inner, cancel := context.WithTimeout(ctx, callLimit)
-	defer cancel()
-	err := call(inner)
-	if over := inner.Err(); err != nil && over != nil && errors.Is(err, over) {
-		if own := ctx.Err(); own != nil {
-			return own
-		}
-		return errSlow
-	}
-	return err
 }
 
 // passed carries an error of a caller's function past everything that looks at

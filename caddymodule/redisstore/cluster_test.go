@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/redisstore/internal/primary"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
@@ -21,8 +22,8 @@ func TestSlotsAreThoseOfRedis(t *testing.T) {
 	for i := range 10 {
 		for _, key := range []string{n.user(name("u", i)), n.mark(name("m", i)), n.counts(),
 			"a{}b", "{a}{b}", "}{", "{", fmt.Sprint(i), ""} {
-			if want, _ := strconv.Atoi(s.say("CLUSTER", "KEYSLOT", key)); slotOf(key) != want {
-				t.Errorf("slotOf(%q) = %d, want %d", key, slotOf(key), want)
+			if want, _ := strconv.Atoi(s.say("CLUSTER", "KEYSLOT", key)); primary.SlotOf(key) != want {
+				t.Errorf("primary.SlotOf(%q) = %d, want %d", key, primary.SlotOf(key), want)
 			}
 		}
 	}
@@ -45,7 +46,7 @@ func TestClusterLosesAServer(t *testing.T) {
 	}
 	dead := servers[2]
 	touches := func(n int) bool {
-		return slotOf(c.tune.names.user(rec(n, 1).User)) >= 2*slotCount/3
+		return primary.SlotOf(c.tune.names.user(rec(n, 1).User)) >= 2*primary.SlotCount/3
 	}
 	dead.kill()
 	for n := range 60 {
@@ -88,9 +89,9 @@ func TestSlotsMove(t *testing.T) {
 		r := rec(n, 1)
 		create(t, c, r)
 		_, lease := get(t, c, r.Key)
-		slot := slotOf(c.tune.names.user(r.User))
+		slot := primary.SlotOf(c.tune.names.user(r.User))
 		from, to = servers[0], servers[1]
-		if slot >= slotCount/2 {
+		if slot >= primary.SlotCount/2 {
 			from, to = to, from
 		}
 		to.say("CLUSTER", "SETSLOT", fmt.Sprint(slot), "IMPORTING", id(from))

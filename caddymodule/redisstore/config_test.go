@@ -75,7 +75,7 @@ func TestAddresses(t *testing.T) {
 			t.Errorf("%s: %v", tt.urls, err)
 			continue
 		}
-		if got := fmt.Sprint(dep.addrs, " ", dep.user, " ", dep.password, " ", dep.db, " ", dep.tls != nil); got != tt.want {
+		if got := fmt.Sprint(dep.Addrs, " ", dep.User, " ", dep.Password, " ", dep.DB, " ", dep.TLS != nil); got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.urls, got, tt.want)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/redisstore/internal/primary"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session/sessiontest"
 )
@@ -30,8 +31,8 @@ func conform(t *testing.T, o Options) {
 		}),
 		sessiontest.Damage(func(t *testing.T, s session.Store, r session.Record) {
 			c := s.(*Client)
-			err := c.transact(ctx, c.tune.names.user(r.User), func(tx *tx) error {
-				_, err := tx.do([]string{"HSET", c.tune.names.user(r.User), r.Key[userLen:], "\x02nonsense"})
+			err := c.link.servers.Transact(ctx, c.tune.names.user(r.User), c.tune.confirm, func(tx *primary.Tx) error {
+				_, err := tx.Do([]string{"HSET", c.tune.names.user(r.User), r.Key[userLen:], "\x02nonsense"})
 				return err
 			})
 			if err != nil {

@@ -5,12 +5,15 @@ package redisstore
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/redis/rueidis"
 
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/redisstore/internal/primary"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
@@ -67,6 +70,13 @@ func (t *tally) take(key string) map[string]int {
 	return fields
 }
 
+// keys returns which hashes there is something to write to.
+func (t *tally) keys() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Collect(maps.Keys(t.changes))
+}
+
 // count notes that sessions of a user which end at a moment are more, or less.
 func (c *Client) count(user string, ends int64, delta int) {
 	if over(ends) {
@@ -78,8 +88,8 @@ func (c *Client) count(user string, ends int64, delta int) {
 
 // Count returns how many live sessions there are, by app.
 func (c *Client) Count(ctx context.Context) (counts map[string]int, err error) {
-	err = bounded(ctx, func(ctx context.Context) error {
-		if err := c.writeTally(ctx); err != nil {
+	err = primary.Bounded(ctx, func(ctx context.Context) error {
+		if err := c.link.writeTally(ctx, c.tune.names.counts()); err != nil {
 			return err
 		}
 		counts, err = c.readCounts(ctx)
@@ -96,10 +106,10 @@ func (c *Client) Count(ctx context.Context) (counts map[string]int, err error) {
 func (c *Client) readCounts(ctx context.Context) (map[string]int, error) {
 	key := c.tune.names.counts()
 	counts := make(map[string]int)
-	err := c.transact(ctx, key, func(t *tx) error {
-		answers, err := t.read([]string{"HGETALL", key})
-		if errors.Is(err, errDamaged) {
-			_, err = t.do([]string{"DEL", key}) // no hash of ours
+	err := c.link.servers.Transact(ctx, key, c.tune.confirm, func(t *primary.Tx) error {
+		answers, err := t.Read([]string{"HGETALL", key})
+		if errors.Is(err, primary.ErrWrongType) {
+			_, err = t.Do([]string{"DEL", key}) // no hash of ours
 			return err
 		}
 		if err != nil {
@@ -123,7 +133,7 @@ func (c *Client) readCounts(ctx context.Context) (map[string]int, error) {
 			counts[app] += n
 		}
 		if len(past) > 2 {
-			_, err = t.do(past)
+			_, err = t.Do(past)
 		}
 		return err
 	})
@@ -137,14 +147,13 @@ func (c *Client) readCounts(ctx context.Context) (map[string]int, error) {
 
 // writeTally writes what changed. When that fails before anything was sent, it
 // waits for the next time.
-func (c *Client) writeTally(ctx context.Context) error {
-	key := c.tune.names.counts()
-	fields := c.link.tally.take(key)
+func (l *link) writeTally(ctx context.Context, key string) error {
+	fields := l.tally.take(key)
 	if len(fields) == 0 {
 		return nil
 	}
 	sent := false
-	err := c.transact(ctx, key, func(t *tx) error {
+	err := l.servers.Transact(ctx, key, primary.Confirm{}, func(t *primary.Tx) error {
 		var cmds [][]string
 		for field, delta := range fields {
 			if delta != 0 {
@@ -152,46 +161,22 @@ func (c *Client) writeTally(ctx context.Context) error {
 			}
 		}
 		cmds = append(cmds, []string{"PEXPIREAT", key, pxat(expiry(time.Now().Add(tallyExpiry)))})
-		if _, err := t.do([]string{"PING"}); err != nil { // the connection may have been idle
+		if _, err := t.Do([]string{"PING"}); err != nil { // the connection may have been idle
 			return err
 		}
 		sent = true
-		_, err := t.do(cmds...)
-		if errors.Is(err, errDamaged) { // no hash of ours
-			_, err = t.do(append([][]string{{"DEL", key}}, cmds...)...)
+		_, err := t.Do(cmds...)
+		if errors.Is(err, primary.ErrWrongType) { // no hash of ours
+			_, err = t.Do(append([][]string{{"DEL", key}}, cmds...)...)
 		}
 		return err
 	})
-	if err != nil && (!sent || errors.Is(err, session.ErrFull) || isMoved(err)) {
+	if err != nil && (!sent || errors.Is(err, session.ErrFull) || primary.IsMoved(err)) {
 		for field, delta := range fields {
-			c.link.tally.add(key, field, delta)
+			l.tally.add(key, field, delta)
 		}
 	}
 	return err
-}
-
-// writeTallies writes, each second, for as long as the link lives.
-func (l *link) writeTallies() {
-	defer close(l.tallied)
-	for over := false; !over; {
-		select {
-		case <-l.stop:
-			over = true
-		case <-time.After(tallyEvery):
-		}
-		l.tally.mu.Lock()
-		var keys []string
-		for key := range l.tally.changes {
-			keys = append(keys, key)
-		}
-		l.tally.mu.Unlock()
-		for _, key := range keys {
-			ctx, cancel := context.WithTimeout(context.Background(), tallyEvery)
-			c := &Client{link: l, tune: tuning{names: names{key[:len(key)-1]}}}
-			_ = c.writeTally(ctx)
-			cancel()
-		}
-	}
 }
 
 var _ session.Counter = (*Client)(nil)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/redisstore/internal/primary"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
@@ -119,7 +120,7 @@ func TestUsersAreSpreadOverACluster(t *testing.T) {
 	for _, servers := range []int{3, 6, 24} {
 		users := make([]int, servers)
 		for user := range 60_000 {
-			users[slotOf(n.user(fmt.Sprintf("app1%018d", user)))*servers/slotCount]++
+			users[primary.SlotOf(n.user(fmt.Sprintf("app1%018d", user)))*servers/primary.SlotCount]++
 		}
 		for i, have := range users {
 			if want := 60_000 / servers; have < want*9/10 || have > want*11/10 {
@@ -141,7 +142,7 @@ func TestCountOfServerThatIsGone(t *testing.T) {
 	if counts, err := c.Count(ctx); err == nil || counts != nil {
 		t.Errorf("Count = %v, %v, want an error", counts, err)
 	}
-	if took := time.Since(start); took > callLimit+500*time.Millisecond {
+	if took := time.Since(start); took > primary.CallLimit+500*time.Millisecond {
 		t.Errorf("Count took %v", took)
 	}
 	s.start()

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/redisstore/internal/primary"
 )
 
 // startCluster starts primaries that share the slots evenly.
@@ -22,7 +24,7 @@ func startCluster(t testing.TB, n int) []*server {
 	servers := make([]*server, n)
 	for i := range servers {
 		servers[i] = startServer(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-require-full-coverage", "no")
-		servers[i].say("CLUSTER", "ADDSLOTSRANGE", fmt.Sprint(i*slotCount/n), fmt.Sprint((i+1)*slotCount/n-1))
+		servers[i].say("CLUSTER", "ADDSLOTSRANGE", fmt.Sprint(i*primary.SlotCount/n), fmt.Sprint((i+1)*primary.SlotCount/n-1))
 		servers[i].say("CLUSTER", "SET-CONFIG-EPOCH", fmt.Sprint(i+1))
 	}
 	for _, s := range servers[1:] {

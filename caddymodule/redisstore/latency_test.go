@@ -74,7 +74,7 @@ func TestLeaseIsEnteredBeforeTheRead(t *testing.T) {
 	}
 	before := false
 	for attempt := 0; attempt < 10 && !before; attempt++ { // a busy machine may be late
-		c.link.leases.endKey(key)
+		c.link.leases.Changed(key)
 		p.slow(delay)
 		leases := make(chan *session.Lease, 1)
 		start := time.Now()
@@ -89,7 +89,7 @@ func TestLeaseIsEnteredBeforeTheRead(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		before = time.Since(start) < 2*delay
-		c.link.leases.endKey(key) // as a push would that overtakes the reader
+		c.link.leases.Changed(key) // as a push would that overtakes the reader
 		if lease := <-leases; lease == nil || before && lease.Live() {
 			t.Error("the lease lives")
 		}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/redisstore/internal/primary"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
@@ -30,9 +31,9 @@ type leases struct {
 	most  int // entries
 	mu    sync.Mutex
 	seed  maphash.Seed
-	all   []*entry          // in no order
-	byKey map[uint64]*entry // the first of a chain
-	of    map[*node]int     // how many entries depend on a server
+	all   []*entry              // in no order
+	byKey map[uint64]*entry     // the first of a chain
+	of    map[*primary.Node]int // how many entries depend on a server
 }
 
 // entry is one Get, and after it a lease that lives.
@@ -41,16 +42,16 @@ type entry struct {
 	at    int32  // in leases.all; -1 when it was removed, and the lease is over
 	key   uint64 // hash of the key that was read
 	next  *entry // of the same key
-	node  *node
+	node  *primary.Node
 	what  uint64 // hash of what was read; 0 for not yet
 }
 
 func newLeases() *leases {
-	return &leases{most: maxLeases, seed: maphash.MakeSeed(), byKey: make(map[uint64]*entry), of: make(map[*node]int)}
+	return &leases{most: maxLeases, seed: maphash.MakeSeed(), byKey: make(map[uint64]*entry), of: make(map[*primary.Node]int)}
 }
 
 // begin enters a Get that is about to read the key from n.
-func (t *leases) begin(key string, n *node) *entry {
+func (t *leases) begin(key string, n *primary.Node) *entry {
 	e := &entry{key: maphash.String(t.seed, key), node: n}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -90,8 +91,8 @@ func (t *leases) drop(e *entry) {
 	t.remove(e)
 }
 
-// endKey ends all leases that depend on a key.
-func (t *leases) endKey(key string) {
+// Changed ends all leases that depend on a key.
+func (t *leases) Changed(key string) {
 	h := maphash.String(t.seed, key)
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -100,10 +101,10 @@ func (t *leases) endKey(key string) {
 	}
 }
 
-// endNode ends all leases that depend on a server. They end in one go, within
+// Lost ends all leases that depend on a server. They end in one go, within
 // milliseconds each hundred thousand; to forget them takes longer, and Gets that
 // ask other servers are let in between.
-func (t *leases) endNode(n *node) {
+func (t *leases) Lost(n *primary.Node) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.of[n] == 0 {
@@ -114,7 +115,7 @@ func (t *leases) endNode(n *node) {
 			e.lease.End()
 			e.at = -1
 		}
-		t.all, t.byKey, t.of = nil, make(map[uint64]*entry), make(map[*node]int)
+		t.all, t.byKey, t.of = nil, make(map[uint64]*entry), make(map[*primary.Node]int)
 		return
 	}
 	over := make([]*entry, 0, t.of[n])

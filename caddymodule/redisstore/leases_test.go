@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/redisstore/internal/primary"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
@@ -16,11 +17,11 @@ import (
 type granted struct {
 	lease *session.Lease
 	key   string
-	node  *node
+	node  *primary.Node
 }
 
 // grant is a Get from beginning to end.
-func (t *leases) grant(user int, at *node, read string) granted {
+func (t *leases) grant(user int, at *primary.Node, read string) granted {
 	key := names{"wechat:"}.user(name("u", user))
 	return granted{t.settle(t.begin(key, at), read), key, at}
 }
@@ -29,7 +30,7 @@ func (t *leases) grant(user int, at *node, read string) granted {
 // on what it concerns are over, and all others live.
 func TestLeasesEndWhenTheyMustAndNoSooner(t *testing.T) {
 	t.Parallel()
-	table, nodes := newLeases(), []*node{{}, {}, {}}
+	table, nodes := newLeases(), []*primary.Node{{}, {}, {}}
 	var live []granted
 	for round := range 10_000 {
 		var ends func(granted) bool
@@ -40,11 +41,11 @@ func TestLeasesEndWhenTheyMustAndNoSooner(t *testing.T) {
 			ends = func(granted) bool { return false }
 		case what < 99:
 			key := live[rand.IntN(len(live))].key
-			table.endKey(key)
+			table.Changed(key)
 			ends = func(g granted) bool { return g.key == key }
 		default:
 			lost := nodes[rand.IntN(3)]
-			table.endNode(lost)
+			table.Lost(lost)
 			ends = func(g granted) bool { return g.node == lost }
 		}
 		var left []granted
@@ -59,7 +60,7 @@ func TestLeasesEndWhenTheyMustAndNoSooner(t *testing.T) {
 		live = left
 	}
 	for _, n := range nodes {
-		table.endNode(n)
+		table.Lost(n)
 	}
 	if len(table.all) != 0 || len(table.byKey) != 0 || len(table.of) != 0 {
 		t.Errorf("%d entries, %d keys and %d servers are left of nothing", len(table.all), len(table.byKey), len(table.of))
@@ -69,7 +70,7 @@ func TestLeasesEndWhenTheyMustAndNoSooner(t *testing.T) {
 // Readers of one version share a lease, those of another have their own.
 func TestLeasesAreShared(t *testing.T) {
 	t.Parallel()
-	table, n := newLeases(), &node{}
+	table, n := newLeases(), &primary.Node{}
 	a, b, c := table.grant(1, n, "one"), table.grant(1, n, "one"), table.grant(1, n, "two")
 	if a.lease != b.lease || a.lease == c.lease || len(table.all) != 2 {
 		t.Errorf("two readers of one version share: %v; those of two do: %v; %d entries", a.lease == b.lease, a.lease == c.lease, len(table.all))
@@ -80,11 +81,11 @@ func TestLeasesAreShared(t *testing.T) {
 // nothing behind and gets no lease that lives.
 func TestLeasesForgetReadersThatFail(t *testing.T) {
 	t.Parallel()
-	table, n, other := newLeases(), &node{}, &node{}
+	table, n, other := newLeases(), &primary.Node{}, &primary.Node{}
 	for _, fail := range []func(e *entry){
 		func(e *entry) { table.drop(e) },
-		func(*entry) { table.endNode(n) },
-		func(*entry) { table.endKey("key") },
+		func(*entry) { table.Lost(n) },
+		func(*entry) { table.Changed("key") },
 	} {
 		stays := table.grant(1, other, "frame")
 		e := table.begin("key", n)
@@ -100,7 +101,7 @@ func TestLeasesForgetReadersThatFail(t *testing.T) {
 }
 
 // fill enters users until there are n leases.
-func fill(table *leases, n int, at, also *node) []*session.Lease {
+func fill(table *leases, n int, at, also *primary.Node) []*session.Lease {
 	list := make([]*session.Lease, n)
 	for i := range list {
 		node := at
@@ -116,7 +117,7 @@ func fill(table *leases, n int, at, also *node) []*session.Lease {
 // no more, and those that are left still end with the server.
 func TestLeasesAreBounded(t *testing.T) {
 	t.Parallel()
-	table, n := newLeases(), &node{}
+	table, n := newLeases(), &primary.Node{}
 	if table.most < 1_000_000 {
 		t.Errorf("the table holds %d leases, want those of a million users", table.most)
 	}
@@ -132,7 +133,7 @@ func TestLeasesAreBounded(t *testing.T) {
 	if live != most || len(table.all) != most || len(table.byKey) != most || table.of[n] != most {
 		t.Errorf("%d leases live, the table has %d entries, %d keys, %d of the server; want %d", live, len(table.all), len(table.byKey), table.of[n], most)
 	}
-	table.endNode(n)
+	table.Lost(n)
 	for i, l := range list {
 		if l.Live() {
 			t.Fatalf("lease %d lives without its server", i)
@@ -143,9 +144,9 @@ func TestLeasesAreBounded(t *testing.T) {
 // BenchmarkLeases reports what a lease takes, and how long a million of them need
 // to end with a server: all of them, or half of them in a Cluster.
 func BenchmarkLeases(b *testing.B) {
-	for name, also := range map[string]*node{"all": nil, "half": {}} {
+	for name, also := range map[string]*primary.Node{"all": nil, "half": {}} {
 		b.Run(name, func(b *testing.B) {
-			at := &node{}
+			at := &primary.Node{}
 			rest := also
 			if rest == nil {
 				rest = at
@@ -169,7 +170,7 @@ func BenchmarkLeases(b *testing.B) {
 					}
 					done <- time.Since(start)
 				}()
-				table.endNode(at)
+				table.Lost(at)
 				took += time.Since(start)
 				until += <-done
 			}

@@ -4,20 +4,21 @@ package redisstore
 
 import (
 	"crypto/sha256"
-	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/redisstore/internal/primary"
 )
 
 // Modes of a deployment.
 const (
-	ModeSingle   = "single"
-	ModeSentinel = "sentinel"
-	ModeCluster  = "cluster"
+	ModeSingle   = primary.ModeSingle
+	ModeSentinel = primary.ModeSentinel
+	ModeCluster  = primary.ModeCluster
 )
 
 const (
@@ -26,8 +27,6 @@ const (
 
 	defaultWait = 500 * time.Millisecond
 	maxWait     = time.Second
-
-	autoReplicas = -1 // see node.demanded
 )
 
 // Options say where Redis is and how it is used.
@@ -73,23 +72,15 @@ func (o Options) GoString() string { return o.String() }
 // deployment is what Options mean: everything that identifies the servers and
 // how to log in there.
 type deployment struct {
-	mode, master       string
-	addrs              []string
-	user, password     string
-	db                 int
-	tls                *tls.Config
-	sentinelUser       string
-	sentinelPassword   string
-	tlsFiles           [4]string
-	caSum              [sha256.Size]byte
-	sentinelOwnAccount bool
+	primary.Deployment
+	tlsFiles [4]string
+	caSum    [sha256.Size]byte
 }
 
 // tuning is what may change without another connection.
 type tuning struct {
-	names    names
-	replicas int
-	wait     time.Duration
+	names   names
+	confirm primary.Confirm
 }
 
 func (o Options) deployment() (*deployment, error) {
@@ -97,9 +88,9 @@ func (o Options) deployment() (*deployment, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.sentinelUser, d.sentinelPassword = d.user, d.password
+	d.SentinelUser, d.SentinelPassword = d.User, d.Password
 	if o.SentinelPassword != "" {
-		d.sentinelUser, d.sentinelPassword, d.sentinelOwnAccount = o.SentinelUser, o.SentinelPassword, true
+		d.SentinelUser, d.SentinelPassword, d.SentinelOwnAccount = o.SentinelUser, o.SentinelPassword, true
 	}
 	return d, d.secure(o)
 }
@@ -107,10 +98,10 @@ func (o Options) deployment() (*deployment, error) {
 // read checks what the options say, without a look at files. With an error comes
 // the option to mend; "" is the store itself, with its URLs.
 func (o Options) read() (d *deployment, option string, err error) {
-	d = &deployment{mode: o.Mode, master: o.Master}
-	switch d.mode {
+	d = &deployment{Deployment: primary.Deployment{Mode: o.Mode, Master: o.Master}}
+	switch d.Mode {
 	case "":
-		d.mode = ModeSingle
+		d.Mode = ModeSingle
 	case ModeSingle, ModeSentinel, ModeCluster:
 	default:
 		return nil, "mode", errors.New("mode must be single, cluster or sentinel")
@@ -119,20 +110,20 @@ func (o Options) read() (d *deployment, option string, err error) {
 		return nil, "", err
 	}
 	switch {
-	case d.mode == ModeSingle && len(o.URLs) > 1:
+	case d.Mode == ModeSingle && len(o.URLs) > 1:
 		return nil, "", errors.New("several urls need  mode cluster  or  mode sentinel")
-	case d.mode == ModeSentinel && d.master == "":
+	case d.Mode == ModeSentinel && d.Master == "":
 		return nil, "mode", errors.New("mode sentinel needs  master <name>")
-	case d.mode != ModeSentinel && d.master != "":
+	case d.Mode != ModeSentinel && d.Master != "":
 		return nil, "master", errors.New("master is for  mode sentinel")
-	case d.mode == ModeCluster && d.db != 0:
+	case d.Mode == ModeCluster && d.DB != 0:
 		return nil, "", errors.New("a cluster has no databases: remove the number from the url")
-	case d.mode != ModeSentinel && (o.SentinelUser != "" || o.SentinelPassword != ""):
+	case d.Mode != ModeSentinel && (o.SentinelUser != "" || o.SentinelPassword != ""):
 		return nil, "sentinel_auth", errors.New("sentinel_auth is for  mode sentinel")
 	case o.SentinelUser != "" && o.SentinelPassword == "":
 		return nil, "sentinel_auth", errors.New("sentinel_auth has a user but no password")
 	}
-	if d.tls == nil && len(d.addrs) > 0 {
+	if d.TLS == nil && len(d.Addrs) > 0 {
 		for _, f := range [][2]string{{"tls_ca", o.TLSCA}, {"tls_cert", o.TLSCert + o.TLSKey}, {"tls_server_name", o.TLSServerName}} {
 			if f[1] != "" {
 				return nil, f[0], fmt.Errorf("%s is for rediss:// urls", f[0])
@@ -152,7 +143,7 @@ func checkPrefix(prefix string) error {
 }
 
 func (o Options) tuning() (tuning, error) {
-	t := tuning{names: names{o.Prefix}, wait: o.WaitTimeout}
+	t := tuning{names: names{o.Prefix}, confirm: primary.Confirm{Within: o.WaitTimeout}}
 	if o.Prefix == "" {
 		t.names.prefix = DefaultPrefix
 	}
@@ -161,17 +152,17 @@ func (o Options) tuning() (tuning, error) {
 	}
 	switch {
 	case o.WaitReplicas != nil:
-		t.replicas = *o.WaitReplicas
+		t.confirm.Replicas = *o.WaitReplicas
 	case o.Mode == ModeSentinel || o.Mode == ModeCluster:
-		t.replicas = autoReplicas
+		t.confirm.Replicas = primary.Auto
 	}
-	if o.WaitReplicas != nil && (t.replicas < 0 || t.replicas > 100) {
+	if o.WaitReplicas != nil && (t.confirm.Replicas < 0 || t.confirm.Replicas > 100) {
 		return t, errors.New("wait_replicas must be a number from 0 to 100")
 	}
-	if t.wait == 0 {
-		t.wait = defaultWait
+	if t.confirm.Within == 0 {
+		t.confirm.Within = defaultWait
 	}
-	if t.wait < time.Millisecond || t.wait > maxWait {
+	if t.confirm.Within < time.Millisecond || t.confirm.Within > maxWait {
 		return t, fmt.Errorf("the timeout of wait_replicas must be from 1ms to %v", maxWait)
 	}
 	return t, nil
@@ -181,10 +172,10 @@ func (o Options) tuning() (tuning, error) {
 // makes a connection a different one.
 func (d *deployment) identity() string {
 	h := sha256.New()
-	addrs := slices.Sorted(slices.Values(d.addrs))
+	addrs := slices.Sorted(slices.Values(d.Addrs))
 	for _, s := range append([]string{
-		d.mode, d.master, d.user, d.password, fmt.Sprint(d.db), fmt.Sprint(d.tls != nil),
-		d.sentinelUser, d.sentinelPassword, fmt.Sprint(d.sentinelOwnAccount), string(d.caSum[:]),
+		d.Mode, d.Master, d.User, d.Password, fmt.Sprint(d.DB), fmt.Sprint(d.TLS != nil),
+		d.SentinelUser, d.SentinelPassword, fmt.Sprint(d.SentinelOwnAccount), string(d.caSum[:]),
 	}, append(d.tlsFiles[:], addrs...)...) {
 		fmt.Fprintf(h, "%d:%s", len(s), s)
 	}

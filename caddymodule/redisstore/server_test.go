@@ -138,7 +138,7 @@ func (s *server) try(args ...string) (string, error) {
 		return "", err
 	}
 	defer c.Close()
-	m, err := c.Do(ctx, command(c, args...)).ToMessage()
+	m, err := c.Do(ctx, c.B().Arbitrary(args...).Build()).ToMessage()
 	if rueidis.IsRedisNil(err) {
 		return "", nil
 	}

@@ -8,17 +8,18 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/redisstore/internal/primary"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
 // read returns what is kept of a user.
-func (c *Client) read(ctx context.Context, n *node, key string) (*bundle, error) {
-	answers, err := n.read(ctx, []string{"HGETALL", key})
+func (c *Client) read(ctx context.Context, n *primary.Node, key string) (*bundle, error) {
+	answers, err := n.Read(ctx, []string{"HGETALL", key})
 	return bundleOf(answers, 0, err)
 }
 
 func bundleOf(answers []rueidis.RedisMessage, at int, err error) (*bundle, error) {
-	if errors.Is(err, errDamaged) {
+	if errors.Is(err, primary.ErrWrongType) {
 		return &bundle{foreign: true}, nil
 	}
 	if err != nil {
@@ -34,7 +35,7 @@ func (c *Client) Get(ctx context.Context, key string) (rec session.Record, lease
 	if err != nil {
 		return rec, nil, err
 	}
-	err = bounded(ctx, func(ctx context.Context) error {
+	err = primary.Bounded(ctx, func(ctx context.Context) error {
 		// the echo of an earlier write may end a lease before it is handed out: what
 		// was read is right, but another read gives a lease that is of use
 		for range 3 {
@@ -52,7 +53,7 @@ func (c *Client) Get(ctx context.Context, key string) (rec session.Record, lease
 
 func (c *Client) get(ctx context.Context, user, name string) (rec session.Record, lease *session.Lease, err error) {
 	key := c.tune.names.user(user)
-	err = c.retry(ctx, key, func(n *node) error {
+	err = c.link.servers.Retry(ctx, key, func(n *primary.Node) error {
 		e := c.link.leases.begin(key, n)
 		b, err := c.read(ctx, n, key)
 		var p *part
@@ -166,10 +167,10 @@ func (c *Client) DeleteUser(ctx context.Context, user string) (ended int, err er
 // WATCH. name is one to delete in any case.
 func (c *Client) end(ctx context.Context, user string, which func(*part) bool, name string) (ended int, err error) {
 	key := c.tune.names.user(user)
-	err = bounded(ctx, func(ctx context.Context) error {
+	err = primary.Bounded(ctx, func(ctx context.Context) error {
 		var cmds [][]string
 		var live []*part
-		err = c.retry(ctx, key, func(n *node) error {
+		err = c.link.servers.Retry(ctx, key, func(n *primary.Node) error {
 			cmds, live = nil, nil
 			b, err := c.read(ctx, n, key)
 			if err != nil {
@@ -203,9 +204,9 @@ func (c *Client) end(ctx context.Context, user string, which func(*part) bool, n
 			return err
 		}
 		if len(live) > 0 {
-			defer c.link.leases.endKey(key)
+			defer c.link.leases.Changed(key)
 		}
-		answers, err := c.write(ctx, key, cmds...)
+		answers, err := c.link.servers.Write(ctx, key, c.tune.confirm, cmds...)
 		if err != nil {
 			return err
 		}
@@ -228,9 +229,9 @@ func (c *Client) List(ctx context.Context, user string) (recs []session.Record, 
 	if err := checkName(user); err != nil {
 		return nil, err
 	}
-	err = bounded(ctx, func(ctx context.Context) error {
+	err = primary.Bounded(ctx, func(ctx context.Context) error {
 		key := c.tune.names.user(user)
-		return c.retry(ctx, key, func(n *node) error {
+		return c.link.servers.Retry(ctx, key, func(n *primary.Node) error {
 			b, err := c.read(ctx, n, key)
 			if err != nil {
 				return err
@@ -254,14 +255,14 @@ func (c *Client) List(ctx context.Context, user string) (recs []session.Record, 
 func (c *Client) change(ctx context.Context, user string, f func(*bundle) (set []string, err error)) error {
 	key := c.tune.names.user(user)
 	var own passed
-	err := bounded(ctx, func(ctx context.Context) error {
+	err := primary.Bounded(ctx, func(ctx context.Context) error {
 		unlock, err := c.link.locks.lock(ctx, key)
 		if err != nil {
 			return err
 		}
 		defer unlock()
-		return c.transact(ctx, key, func(t *tx) error {
-			answers, err := t.read([]string{"WATCH", key}, []string{"HGETALL", key})
+		return c.link.servers.Transact(ctx, key, c.tune.confirm, func(t *primary.Tx) error {
+			answers, err := t.Read([]string{"WATCH", key}, []string{"HGETALL", key})
 			b, err := bundleOf(answers, 1, err)
 			if err != nil {
 				return err
@@ -275,8 +276,8 @@ func (c *Client) change(ctx context.Context, user string, f func(*bundle) (set [
 			if len(cmds) == 0 {
 				return nil
 			}
-			defer c.link.leases.endKey(key)
-			_, err = t.exec(cmds...)
+			defer c.link.leases.Changed(key)
+			_, err = t.Exec(cmds...)
 			return err
 		})
 	})

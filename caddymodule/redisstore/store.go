@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"go.uber.org/zap"
 
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/redisstore/internal/primary"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
@@ -113,7 +114,7 @@ func (s *Store) Provision(ctx caddy.Context) error {
 	s.key, s.Client = key, &Client{link: v.(*link), tune: tune}
 	s.Client.mayProbe()
 	switch err := s.try(); {
-	case isConfigError(err):
+	case primary.IsConfigError(err):
 		return err // Cleanup gives the link back
 	case err != nil:
 		ctx.Logger().Warn("redis does not answer: requests that need a session get 503 until it does", zap.Error(err))

@@ -6,6 +6,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/redisstore/internal/primary"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
@@ -17,11 +18,11 @@ func (c *Client) Mark(ctx context.Context, key string, until time.Time) (first b
 	}
 	ms := expiry(until)
 	name := c.tune.names.mark(key)
-	err = bounded(ctx, func(ctx context.Context) error {
+	err = primary.Bounded(ctx, func(ctx context.Context) error {
 		if over(ms - 1) {
 			return nil // it would not stand, and must take none away
 		}
-		answers, err := c.write(ctx, name, []string{"SET", name, "1", "NX", "PXAT", pxat(ms)})
+		answers, err := c.link.servers.Write(ctx, name, c.tune.confirm, []string{"SET", name, "1", "NX", "PXAT", pxat(ms)})
 		first = err == nil && !answers[0].IsNil()
 		return err
 	})
@@ -34,8 +35,8 @@ func (c *Client) Value(ctx context.Context, key string) (value []byte, err error
 		return nil, err
 	}
 	name := c.tune.names.user(key)
-	err = bounded(ctx, func(ctx context.Context) error {
-		return c.retry(ctx, name, func(n *node) error {
+	err = primary.Bounded(ctx, func(ctx context.Context) error {
+		return c.link.servers.Retry(ctx, name, func(n *primary.Node) error {
 			b, err := c.read(ctx, n, name)
 			if err != nil {
 				return err

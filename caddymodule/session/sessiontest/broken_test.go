@@ -203,6 +203,17 @@ var broken = []struct {
 		}}
 	}, caught: []string{"Create never pushes out the new one, however old it is"}},
 
+	{fault: "Create leaves the user's value alone", spoil: func(s session.Store) session.Store {
+		return &faulty{Store: s, create: func(ctx context.Context, r session.Record, limit int) error { return s.Create(ctx, r, limit, nil) }}
+	}, caught: []string{"Create changes the user's value along with the session", "many logins of one user at once change the value once each"}},
+
+	{fault: "DeleteUser takes the value along", spoil: func(s session.Store) session.Store {
+		return &faulty{Store: s, deleteUser: func(ctx context.Context, user string) (int, error) {
+			n, err := s.DeleteUser(ctx, user)
+			return n, errors.Join(err, s.UpdateValue(ctx, user, forever, func([]byte) ([]byte, error) { return nil, nil }))
+		}}
+	}, caught: []string{"a user's value and sessions end each by themselves"}},
+
 	{fault: "Delete of an absent record fails", spoil: func(s session.Store) session.Store {
 		return &faulty{Store: s, del: func(ctx context.Context, key string) error {
 			if _, _, err := s.Get(ctx, key); err != nil {

@@ -4,6 +4,7 @@ package sessiontest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -127,7 +128,7 @@ func TestEveryKindOfCheckIsProven(t *testing.T) {
 	}
 	for name, list := range map[string][]check{
 		"marks": markChecks(), "records": recordChecks(), "expiry": expiryChecks(), "limits": limitChecks(),
-		"updates": updateChecks(), "users": userChecks(), "leases": leaseChecks(), "values": valueChecks(), "counts": countChecks(),
+		"updates": updateChecks(), "users": userChecks(), "leases": leaseChecks(), "values": valueChecks(), "user values": userValueChecks(), "counts": countChecks(),
 		"cancel": cancelChecks(), "concurrency": concurrencyChecks(), "peers": peerChecks(), "unreachable": unreachableChecks(),
 	} {
 		n := 0
@@ -138,6 +139,99 @@ func TestEveryKindOfCheckIsProven(t *testing.T) {
 		}
 		if n == 0 {
 			t.Errorf("no check of %s was seen to fail", name)
+		}
+	}
+}
+
+// spoilable is a store in which records can be damaged.
+type spoilable struct {
+	session.Store
+	bad map[string]bool
+}
+
+func (s spoilable) Get(ctx context.Context, key string) (session.Record, *session.Lease, error) {
+	if s.bad[key] {
+		return session.Record{}, nil, session.ErrForged
+	}
+	return s.Store.Get(ctx, key)
+}
+
+func (s spoilable) damage(r session.Record) {
+	s.bad[r.Key] = true
+	_ = s.Store.Delete(ctx, r.Key)
+}
+
+func (s spoilable) Create(ctx context.Context, r session.Record, limit int, value func([]byte) ([]byte, error)) error {
+	delete(s.bad, r.Key)
+	return s.Store.Create(ctx, r, limit, value)
+}
+
+// The checks of damage pass a store for which what is damaged is absent, and fail
+// those that fail by it, lock its user out, or count it.
+func TestDamageChecks(t *testing.T) {
+	outage := errors.New("the disk is damaged")
+	for fault, spoil := range map[string]func(s spoilable) session.Store{
+		"": func(s spoilable) session.Store { return s },
+		"Get fails": func(s spoilable) session.Store {
+			return &faulty{Store: s, get: func(ctx context.Context, key string) (session.Record, *session.Lease, error) {
+				r, l, err := s.Get(ctx, key)
+				if errors.Is(err, session.ErrForged) {
+					err = outage
+				}
+				return r, l, err
+			}}
+		},
+		"List fails": func(s spoilable) session.Store {
+			return &faulty{Store: s, list: func(ctx context.Context, user string) ([]session.Record, error) {
+				if len(s.bad) > 0 {
+					return nil, outage
+				}
+				return s.List(ctx, user)
+			}}
+		},
+		"its user cannot log in": func(s spoilable) session.Store {
+			return &faulty{Store: s, create: func(ctx context.Context, r session.Record, limit int) error {
+				if len(s.bad) > 0 {
+					return outage
+				}
+				return s.Create(ctx, r, limit, nil)
+			}}
+		},
+		"it counts for the limit": func(s spoilable) session.Store {
+			return &faulty{Store: s, create: func(ctx context.Context, r session.Record, limit int) error {
+				return s.Create(ctx, r, limit-len(s.bad), nil)
+			}}
+		},
+		"DeleteUser fails": func(s spoilable) session.Store {
+			return &faulty{Store: s, deleteUser: func(ctx context.Context, user string) (int, error) {
+				if len(s.bad) > 0 {
+					return 0, outage
+				}
+				return s.DeleteUser(ctx, user)
+			}}
+		},
+	} {
+		failed := 0
+		for _, ck := range damageChecks() {
+			var rec recorder
+			synctest.Test(t, func(*testing.T) {
+				table := memorystore.New(memorystore.Limits{})
+				defer table.Close()
+				good := spoilable{table, map[string]bool{}}
+				done := make(chan struct{})
+				go func() {
+					defer close(done)
+					ck.run(&rec, env{store: spoil(good), damage: good.damage, forward: time.Sleep, until: later()})
+				}()
+				<-done
+			})
+			if fault == "" && len(rec.failures) > 0 {
+				t.Errorf("%s: failed a good store: %q", ck.rule, rec.failures)
+			}
+			failed += len(rec.failures)
+		}
+		if fault != "" && failed == 0 {
+			t.Errorf("no check of damage caught: %s", fault)
 		}
 	}
 }

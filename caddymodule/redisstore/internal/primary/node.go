@@ -1,6 +1,6 @@
 // node.go: one server: its connections, and whether it can be trusted now.
 
-package redisstore
+package primary
 
 import (
 	"context"
@@ -26,7 +26,7 @@ const (
 	leaseProof = 800 * time.Millisecond
 
 	// downAfter is when calls stop waiting for a silent server.
-	downAfter = callLimit
+	downAfter = CallLimit
 
 	watchTick = 50 * time.Millisecond
 
@@ -44,9 +44,9 @@ const (
 
 // node is one Redis server. Its state needs no lock: whoever calls looks at
 // failure, whoever hands out a lease at proven.
-type node struct {
+type Node struct {
 	addr string
-	link *link
+	link *Link
 
 	reads  rueidis.Client // one pipelined connection, with CLIENT TRACKING
 	writes rueidis.Client // a connection per transaction
@@ -70,8 +70,8 @@ type node struct {
 	stop, stopped chan struct{}
 }
 
-func newNode(l *link, addr string) *node {
-	n := &node{
+func newNode(l *Link, addr string) *Node {
+	n := &Node{
 		addr: addr, link: l,
 		readSlots: make(chan struct{}, maxReads), writeSlots: make(chan struct{}, maxWrites),
 		pokes: make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{}),
@@ -83,10 +83,10 @@ func newNode(l *link, addr string) *node {
 }
 
 // options are what both kinds of connections have in common.
-func (d *deployment) options(addr string) rueidis.ClientOption {
+func (d *Deployment) options(addr string) rueidis.ClientOption {
 	return rueidis.ClientOption{
 		InitAddress: []string{addr}, ForceSingleClient: true,
-		Username: d.user, Password: d.password, SelectDB: d.db, TLSConfig: d.tls,
+		Username: d.User, Password: d.Password, SelectDB: d.DB, TLSConfig: d.TLS,
 		DisableRetry:  true, // a retried SET NX would refuse the one who was first
 		DisableCache:  true,
 		ClientSetInfo: rueidis.DisableClientSetInfo,
@@ -96,13 +96,13 @@ func (d *deployment) options(addr string) rueidis.ClientOption {
 		BlockingPoolSize: maxWrites, BlockingPoolCleanup: idleTimeout,
 		// KeepAlive is also rueidis' interval of PINGs, negative for none
 		Dialer:           net.Dialer{Timeout: dialTimeout, KeepAlive: -1},
-		ConnWriteTimeout: callLimit,
+		ConnWriteTimeout: CallLimit,
 	}
 }
 
 // connect makes the clients. They dial by themselves whenever they have to: an
 // error means only that the server is not there yet.
-func (n *node) connect() (err error) {
+func (n *Node) connect() (err error) {
 	o := n.link.d.options(n.addr)
 	// not waiting: the connection for writes is dialed by the first write
 	o.DialCtxFn = n.link.d.dial
@@ -113,7 +113,7 @@ func (n *node) connect() (err error) {
 	o.CacheSizeEachConn = 1              // we keep nothing there
 	o.OnInvalidations = n.invalidated
 	o.Dialer.KeepAlive = 2 * beatInterval
-	if n.link.d.mode == ModeSingle {
+	if n.link.d.Mode == ModeSingle {
 		o.DialCtxFn = n.dialOnce
 	}
 	if n.reads, err = rueidis.NewClient(o); err != nil {
@@ -124,7 +124,7 @@ func (n *node) connect() (err error) {
 
 // dialOnce makes the connection for reads, and none in its place: behind one
 // address there may be another server by then, and see link.lookSingle.
-func (n *node) dialOnce(ctx context.Context, addr string, dialer *net.Dialer, config *tls.Config) (net.Conn, error) {
+func (n *Node) dialOnce(ctx context.Context, addr string, dialer *net.Dialer, config *tls.Config) (net.Conn, error) {
 	if n.dialed.Load() {
 		return nil, errLeft
 	}
@@ -137,31 +137,31 @@ func (n *node) dialOnce(ctx context.Context, addr string, dialer *net.Dialer, co
 
 // leave says that the server, or our connections to it, must be given up for
 // those that the address leads to now.
-func (n *node) leave(why error) {
+func (n *Node) leave(why error) {
 	n.fail(why)
 	n.leaving.CompareAndSwap(0, int64(n.link.now())|1)
-	n.link.leases.endNode(n)
+	n.link.watch.Lost(n)
 	n.link.poke()
 }
 
-func (n *node) left() bool { return n.leaving.Load() != 0 }
+func (n *Node) left() bool { return n.leaving.Load() != 0 }
 
 // invalidated is called in order with the answers. nil means everything: the
 // server was flushed, or the connection is gone and we shall not hear of changes.
-func (n *node) invalidated(keys []rueidis.RedisMessage) {
+func (n *Node) invalidated(keys []rueidis.RedisMessage) {
 	if keys == nil {
-		n.link.leases.endNode(n)
+		n.link.watch.Lost(n)
 		n.poke()
 		return
 	}
 	for i := range keys {
 		if key, err := keys[i].ToString(); err == nil {
-			n.link.leases.endKey(key)
+			n.link.watch.Changed(key)
 		}
 	}
 }
 
-func (n *node) poke() {
+func (n *Node) poke() {
 	select {
 	case n.pokes <- struct{}{}:
 	default:
@@ -169,9 +169,9 @@ func (n *node) poke() {
 }
 
 // run proves the server, again and again, until the node is closed.
-func (n *node) run() {
+func (n *Node) run() {
 	defer close(n.stopped)
-	if err := n.connect(); err != nil && n.link.d.mode == ModeSingle {
+	if err := n.connect(); err != nil && n.link.d.Mode == ModeSingle {
 		n.leave(err) // it was the only attempt
 	}
 	tick := time.NewTicker(watchTick)
@@ -184,7 +184,7 @@ func (n *node) run() {
 			waiting, next, pace = true, now+beatInterval, now+watchTick
 			go func() {
 				err := n.beat()
-				if isLost(err) && n.link.d.mode != ModeSingle { // that connection; another one may do
+				if isLost(err) && n.link.d.Mode != ModeSingle { // that connection; another one may do
 					err = n.beat()
 				}
 				answer <- err
@@ -205,7 +205,7 @@ func (n *node) run() {
 		}
 		age := n.age()
 		if age > leaseProof { // at every tick: a Get may have begun meanwhile
-			n.link.leases.endNode(n)
+			n.link.watch.Lost(n)
 		}
 		if age > downAfter && n.failure.Load() == nil {
 			n.fail(errSilent)
@@ -215,27 +215,27 @@ func (n *node) run() {
 }
 
 // judge draws the consequences of a beat.
-func (n *node) judge(err error) {
+func (n *Node) judge(err error) {
 	if err == nil {
 		if !n.left() {
 			n.failure.Store(nil)
 		}
 		return
 	}
-	if n.link.d.mode == ModeSingle {
+	if n.link.d.Mode == ModeSingle {
 		n.leave(err)
 		return
 	}
 	// whatever it was: until the next good beat nothing is known of what changed
-	n.link.leases.endNode(n)
+	n.link.watch.Lost(n)
 	n.fail(err)
 	n.link.poke()
 }
 
-func (n *node) fail(err error) { n.failure.Store(&err) }
+func (n *Node) fail(err error) { n.failure.Store(&err) }
 
 // prove notes that a command sent at the given time was answered.
-func (n *node) prove(sent time.Duration) {
+func (n *Node) prove(sent time.Duration) {
 	for {
 		have := n.proven.Load()
 		if int64(sent) <= have || n.proven.CompareAndSwap(have, int64(sent)) {
@@ -245,10 +245,10 @@ func (n *node) prove(sent time.Duration) {
 }
 
 // age is how old the last proof is.
-func (n *node) age() time.Duration { return n.link.now() - time.Duration(n.proven.Load()) }
+func (n *Node) age() time.Duration { return n.link.now() - time.Duration(n.proven.Load()) }
 
 // down returns why the server is not to be asked, or nil.
-func (n *node) down() error {
+func (n *Node) down() error {
 	if n.retired.Load() {
 		return errRetired
 	}
@@ -266,13 +266,13 @@ func (n *node) down() error {
 }
 
 // retire stops calls and leases at once; close does the rest.
-func (n *node) retire() {
+func (n *Node) retire() {
 	n.retired.Store(true)
-	n.link.leases.endNode(n)
+	n.link.watch.Lost(n)
 }
 
 // close waits for what is on its way, ends the connections and the leases.
-func (n *node) close() {
+func (n *Node) close() {
 	close(n.stop)
 	<-n.stopped
 	// with all slots taken nobody dials any more: rueidis would leak that connection
@@ -284,5 +284,5 @@ func (n *node) close() {
 	}
 	n.reads.Close()
 	n.writes.Close()
-	n.link.leases.endNode(n)
+	n.link.watch.Lost(n)
 }

@@ -1,7 +1,7 @@
 // sentinel.go: asking around: Sentinels for the primary, seeds for the map of the
 // cluster. Several are asked, and what most of them say counts.
 
-package redisstore
+package primary
 
 import (
 	"context"
@@ -25,11 +25,11 @@ const (
 
 // lookSentinel follows the Sentinels to the primary they name. A server that does
 // not call itself a primary is never used, whatever they say.
-func (l *link) lookSentinel(ctx context.Context) {
-	addr, err := l.vote(ctx, l.d.addrs, []string{"SENTINEL", "GET-MASTER-ADDR-BY-NAME", l.d.master}, primaryIn)
+func (l *Link) lookSentinel(ctx context.Context) {
+	addr, err := l.vote(ctx, l.d.Addrs, []string{"SENTINEL", "GET-MASTER-ADDR-BY-NAME", l.d.Master}, primaryIn)
 	old := l.top.Load()
 	if err == nil && addr == "" {
-		err = configError{fmt.Errorf("the Sentinels know no primary %q", l.d.master)}
+		err = configError{fmt.Errorf("the Sentinels know no primary %q", l.d.Master)}
 	}
 	if err != nil {
 		l.blame(err)
@@ -42,11 +42,11 @@ func (l *link) lookSentinel(ctx context.Context) {
 }
 
 // moveTo makes a server the one to ask, once it has shown that it is a primary.
-func (l *link) moveTo(ctx context.Context, addr string) {
+func (l *Link) moveTo(ctx context.Context, addr string) {
 	old := l.top.Load()
 	n := newNode(l, addr)
 	for end := l.now() + connectWait; n.down() != nil; {
-		if err := n.down(); isConfigError(err) || n.left() || l.now() > end || ctx.Err() != nil {
+		if err := n.down(); IsConfigError(err) || n.left() || l.now() > end || ctx.Err() != nil {
 			l.blame(err)
 			if old != nil && old.one.left() {
 				old.one.fail(err) // the newer reason
@@ -56,7 +56,7 @@ func (l *link) moveTo(ctx context.Context, addr string) {
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-	l.top.Store(&topology{nodes: map[string]*node{addr: n}, one: n})
+	l.top.Store(&topology{nodes: map[string]*Node{addr: n}, one: n})
 	if old != nil {
 		l.retire(old.one)
 	}
@@ -76,7 +76,7 @@ func primaryIn(_ string, m rueidis.RedisMessage) (string, error) {
 
 // vote asks servers a question, and returns what most of those say that answer
 // soon.
-func (l *link) vote(ctx context.Context, addrs []string, question []string, read func(string, rueidis.RedisMessage) (string, error)) (string, error) {
+func (l *Link) vote(ctx context.Context, addrs []string, question []string, read func(string, rueidis.RedisMessage) (string, error)) (string, error) {
 	addrs = slices.Clone(addrs)
 	rand.Shuffle(len(addrs), func(i, j int) { addrs[i], addrs[j] = addrs[j], addrs[i] })
 	addrs = addrs[:min(len(addrs), maxAsked)]
@@ -104,7 +104,7 @@ count:
 		select {
 		case r := <-replies:
 			if r.err != nil {
-				if failure == nil || isConfigError(r.err) {
+				if failure == nil || IsConfigError(r.err) {
 					failure = r.err
 				}
 				continue
@@ -133,7 +133,7 @@ count:
 
 // sides are the connections for such questions.
 type sides struct {
-	d    *deployment
+	d    *Deployment
 	mu   sync.Mutex
 	open map[string]*side
 	over bool
@@ -170,8 +170,8 @@ func (s *sides) ask(addr string, question []string) (rueidis.RedisMessage, error
 		if p.client == nil {
 			o := s.d.options(addr)
 			o.DialCtxFn = s.d.dial
-			if s.d.mode == ModeSentinel {
-				o.SelectDB, o.Username, o.Password = 0, s.d.sentinelUser, s.d.sentinelPassword
+			if s.d.Mode == ModeSentinel {
+				o.SelectDB, o.Username, o.Password = 0, s.d.SentinelUser, s.d.SentinelPassword
 				if p.anonymous {
 					o.Username, o.Password = "", ""
 				}
@@ -184,7 +184,7 @@ func (s *sides) ask(addr string, question []string) (rueidis.RedisMessage, error
 		if err == nil || rueidis.IsRedisNil(err) {
 			return m, nil
 		}
-		if s.d.mode == ModeSentinel && !p.anonymous && !s.d.sentinelOwnAccount && s.d.password != "" && refusesAccount(err) {
+		if s.d.Mode == ModeSentinel && !p.anonymous && !s.d.SentinelOwnAccount && s.d.Password != "" && refusesAccount(err) {
 			p.anonymous = true
 			p.client.Close()
 			p.client = nil

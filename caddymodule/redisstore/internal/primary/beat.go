@@ -1,6 +1,6 @@
 // beat.go: what a server must answer to be trusted.
 
-package redisstore
+package primary
 
 import (
 	"context"
@@ -11,14 +11,14 @@ import (
 
 // beat asks the server for a sign of life, and whether it is what it must be: a
 // server that was demoted says so in no other way to those who only read.
-func (n *node) beat() error {
+func (n *Node) beat() error {
 	sent := n.link.now()
-	if n.link.d.mode == ModeSingle || n.failure.Load() != nil {
+	if n.link.d.Mode == ModeSingle || n.failure.Load() != nil {
 		if err := n.identify(); err != nil {
 			return err
 		}
 	}
-	if n.link.d.mode != ModeSingle {
+	if n.link.d.Mode != ModeSingle {
 		if err := n.role(); err != nil {
 			return err
 		}
@@ -28,7 +28,7 @@ func (n *node) beat() error {
 }
 
 // identify refuses a server that is not what the configuration says.
-func (n *node) identify() error {
+func (n *Node) identify() error {
 	hello, err := n.reads.Do(context.Background(), command(n.reads, "HELLO")).AsMap()
 	if err != nil {
 		return connectError(n.addr, err)
@@ -39,7 +39,7 @@ func (n *node) identify() error {
 		return s
 	}
 	mode, role := text("mode"), text("role")
-	switch want := n.link.d.mode; {
+	switch want := n.link.d.Mode; {
 	case mode == "sentinel":
 		return configError{fmt.Errorf("redis %s is a Sentinel: it needs  mode sentinel", n.addr)}
 	case mode == "cluster" && want != ModeCluster:
@@ -55,7 +55,7 @@ func (n *node) identify() error {
 var errNotPrimary = errors.New("is no primary any more")
 
 // role demands that the server is a primary, and counts its replicas.
-func (n *node) role() error {
+func (n *Node) role() error {
 	role, err := n.reads.Do(context.Background(), command(n.reads, "ROLE")).ToArray()
 	if err != nil {
 		return connectError(n.addr, err)
@@ -80,7 +80,7 @@ func (n *node) role() error {
 // one, but none of a server that has had none for so long that it is on its own.
 // An old primary loses its replicas first and learns later that it is one no
 // more; what it accepts meanwhile is lost.
-func (n *node) demanded() int {
+func (n *Node) demanded() int {
 	last := time.Duration(n.followed.Load())
 	if last == 0 || n.link.now()-last > loneAfter {
 		return 0

@@ -1,6 +1,6 @@
 // single.go: one address: which server is behind it now.
 
-package redisstore
+package primary
 
 import (
 	"context"
@@ -19,8 +19,8 @@ const probeInterval = 2 * time.Second
 // connection on which leases depend is lost, or the server is no primary any
 // more, all connections are made anew, for they may lead elsewhere. Else a login
 // would be written to one server and looked up on another.
-func (l *link) lookSingle(ctx context.Context) {
-	addr := l.d.addrs[0]
+func (l *Link) lookSingle(ctx context.Context) {
+	addr := l.d.Addrs[0]
 	t := l.top.Load()
 	if t == nil || t.one.left() {
 		l.moveTo(ctx, addr)
@@ -43,17 +43,17 @@ func (l *link) lookSingle(ctx context.Context) {
 // written there must be there on the connection that we have: two primaries, of
 // which one was the replica of the other, have all else in common. It says no
 // when it cannot be found out.
-func (l *link) elsewhere(n *node) bool {
+func (l *Link) elsewhere(n *Node) bool {
 	key := l.mine.Load()
-	if key == nil {
+	if key == nil || *key == "" {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), callLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), CallLimit)
 	defer cancel()
 	nonce := rand.Text()
 	if _, err := l.sides.once(ctx, n.addr, []string{"SET", *key, nonce, "PX", "10000"}); err != nil {
 		return false // out of reach, full, or a replica: no better than what we have
 	}
-	answers, err := n.read(ctx, []string{"GET", *key})
+	answers, err := n.Read(ctx, []string{"GET", *key})
 	return err == nil && text(answers[0]) != nonce
 }

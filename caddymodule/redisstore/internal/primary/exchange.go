@@ -1,7 +1,7 @@
 // exchange.go: asking a server on its shared connection, without letting one
 // caller's end disturb the others.
 
-package redisstore
+package primary
 
 import (
 	"context"
@@ -19,7 +19,7 @@ func command(c rueidis.CoreClient, args ...string) rueidis.Completed {
 
 // dial opens a connection. The kernel's keep-alives replace those that rueidis
 // ties to its own PINGs.
-func (d *deployment) dial(ctx context.Context, addr string, dialer *net.Dialer, config *tls.Config) (net.Conn, error) {
+func (d *Deployment) dial(ctx context.Context, addr string, dialer *net.Dialer, config *tls.Config) (net.Conn, error) {
 	own := net.Dialer{Timeout: dialer.Timeout, KeepAliveConfig: net.KeepAliveConfig{
 		Enable: true, Idle: keepAlive, Interval: keepAlive, Count: 3,
 	}}
@@ -54,7 +54,7 @@ func await[T any](ctx context.Context, f func() T, late func(T)) (T, error) {
 const keepAlive = 15 * time.Second
 
 // take takes a slot, unless ctx ends or the server is not to be asked.
-func (n *node) take(ctx context.Context, slots chan struct{}) error {
+func (n *Node) take(ctx context.Context, slots chan struct{}) error {
 	if err := n.down(); err != nil {
 		return downError{err}
 	}
@@ -70,9 +70,9 @@ func (n *node) take(ctx context.Context, slots chan struct{}) error {
 	return nil
 }
 
-// read sends reading commands together and returns their answers; what is absent
+// Read sends reading commands together and returns their answers; what is absent
 // is a nil message. Keys that are read are tracked from then on.
-func (n *node) read(ctx context.Context, cmds ...[]string) ([]rueidis.RedisMessage, error) {
+func (n *Node) Read(ctx context.Context, cmds ...[]string) ([]rueidis.RedisMessage, error) {
 	if err := n.take(ctx, n.readSlots); err != nil {
 		return nil, err
 	}

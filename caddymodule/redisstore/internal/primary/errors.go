@@ -1,6 +1,6 @@
 // errors.go: what Redis and the network can say, and what follows from it.
 
-package redisstore
+package primary
 
 import (
 	"context"
@@ -16,7 +16,7 @@ import (
 )
 
 var (
-	errSlow       = fmt.Errorf("redis did not answer within %v", callLimit)
+	errSlow       = fmt.Errorf("redis did not answer within %v", CallLimit)
 	errSilent     = errors.New("does not answer")
 	errConnecting = errors.New("is not connected yet")
 	errRetired    = errors.New("redis: the connection is closed")
@@ -26,7 +26,11 @@ var (
 	// written, and it may be tried again.
 	errAborted = errors.New("redis: another writer was faster")
 
-	errUnconfirmed = errors.New("redis: not enough replicas confirmed a write in time")
+	// ErrWrongType says that a key holds something else than the command is for.
+	ErrWrongType = errors.New("redis: another type of value is under the key")
+
+	// ErrUnconfirmed is a write that was made, and may be lost with the primary.
+	ErrUnconfirmed = errors.New("redis: not enough replicas confirmed a write in time")
 )
 
 // configError is a failure that no waiting mends: wrong address, password, mode.
@@ -34,7 +38,8 @@ type configError struct{ error }
 
 func (e configError) Unwrap() error { return e.error }
 
-func isConfigError(err error) bool {
+// IsConfigError reports whether it is one.
+func IsConfigError(err error) bool {
 	var c configError
 	return errors.As(err, &c)
 }
@@ -76,7 +81,7 @@ func serverError(addr string, err error) error {
 		return movedError{err}
 	}
 	if word == "WRONGTYPE" { // somebody else's key under a name of ours
-		return fmt.Errorf("%w: %s", errDamaged, text)
+		return fmt.Errorf("%w: %s", ErrWrongType, text)
 	}
 	if badConfig(word, text) {
 		return configError{err}

@@ -1,6 +1,6 @@
 // cluster.go: which server of a cluster has which slot.
 
-package redisstore
+package primary
 
 import (
 	"context"
@@ -14,13 +14,13 @@ import (
 	"github.com/redis/rueidis"
 )
 
-const slotCount = 16384
+const SlotCount = 16384
 
 // lookCluster asks for the map of the cluster and follows it. Servers that stay
 // keep their connections; leases on a server whose slots changed end.
-func (l *link) lookCluster(ctx context.Context) {
+func (l *Link) lookCluster(ctx context.Context) {
 	old := l.top.Load()
-	addrs := l.d.addrs
+	addrs := l.d.Addrs
 	if old != nil {
 		addrs = nil
 		for addr, n := range old.nodes {
@@ -32,7 +32,7 @@ func (l *link) lookCluster(ctx context.Context) {
 			for addr := range old.nodes {
 				addrs = append(addrs, addr)
 			}
-			addrs = append(addrs, l.d.addrs...)
+			addrs = append(addrs, l.d.Addrs...)
 			slices.Sort(addrs)
 			addrs = slices.Compact(addrs)
 		}
@@ -49,8 +49,8 @@ func (l *link) lookCluster(ctx context.Context) {
 }
 
 // follow puts a map of the cluster in force.
-func (l *link) follow(old *topology, view string) {
-	t := &topology{nodes: make(map[string]*node), slots: make([]*node, slotCount)}
+func (l *Link) follow(old *topology, view string) {
+	t := &topology{nodes: make(map[string]*Node), slots: make([]*Node, SlotCount)}
 	for _, part := range strings.Fields(view) {
 		var from, to int
 		var addr string
@@ -65,7 +65,7 @@ func (l *link) follow(old *topology, view string) {
 			n = newNode(l, addr)
 		}
 		t.nodes[addr] = n
-		for slot := max(from, 0); slot <= min(to, slotCount-1); slot++ {
+		for slot := max(from, 0); slot <= min(to, SlotCount-1); slot++ {
 			t.slots[slot] = n
 		}
 	}
@@ -73,16 +73,16 @@ func (l *link) follow(old *topology, view string) {
 	if old == nil {
 		return
 	}
-	changed := make(map[*node]bool)
+	changed := make(map[*Node]bool)
 	for slot, n := range old.slots {
 		if n != nil && n != t.slots[slot] {
 			changed[n] = true
 		}
 	}
 	for n := range changed {
-		l.leases.endNode(n)
+		l.watch.Lost(n)
 	}
-	kept := slices.Clone(l.d.addrs)
+	kept := slices.Clone(l.d.Addrs)
 	for addr, n := range old.nodes {
 		if t.nodes[addr] == nil {
 			l.retire(n)
@@ -130,8 +130,8 @@ func mapIn(asked string, m rueidis.RedisMessage) (string, error) {
 	return strings.Join(parts, " "), nil
 }
 
-// slotOf is the slot of a key: CRC16 of its hash tag, or of all of it.
-func slotOf(key string) int {
+// SlotOf is the slot of a key: CRC16 of its hash tag, or of all of it.
+func SlotOf(key string) int {
 	if open := strings.IndexByte(key, '{'); open >= 0 {
 		if end := strings.IndexByte(key[open+1:], '}'); end > 0 {
 			key = key[open+1 : open+1+end]
@@ -148,5 +148,5 @@ func slotOf(key string) int {
 			}
 		}
 	}
-	return int(crc) % slotCount
+	return int(crc) % SlotCount
 }

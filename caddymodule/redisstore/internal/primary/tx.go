@@ -1,6 +1,6 @@
 // tx.go: transactions: look, decide, and write only if nothing changed meanwhile.
 
-package redisstore
+package primary
 
 import (
 	"context"
@@ -18,10 +18,20 @@ const (
 	maxMoved = 12 // attempts when the server is the wrong one
 )
 
-// tx is a connection of one's own for the time of a transaction.
-type tx struct {
-	n        *node
-	tune     tuning
+// Confirm says when a write counts as done.
+type Confirm struct {
+	Replicas int           // so many must have it, or Auto
+	Within   time.Duration // else the write fails
+}
+
+// Auto is one replica, unless there has been none for so long that the primary is
+// on its own.
+const Auto = -1
+
+// Tx is a connection of one's own for the time of a transaction.
+type Tx struct {
+	n        *Node
+	confirm  Confirm
 	ctx      context.Context // of the caller: it ends waiting
 	inner    context.Context // of the connection: it ends the asking
 	conn     rueidis.DedicatedClient
@@ -32,12 +42,12 @@ type tx struct {
 	left     bool // the caller left while Redis was asked; the connection is not ours any more
 }
 
-// transact runs f as a transaction on the server that has the key, and again when
+// Transact runs f as a transaction on the server that has the key, and again when
 // another writer was faster, when the key has moved, or when the connection was
 // dead before anything was written. A write whose answer was lost is not repeated.
-func (c *Client) transact(ctx context.Context, key string, f func(*tx) error) error {
-	return c.retry(ctx, key, func(n *node) error {
-		sent, err := n.transact(ctx, c.tune, f)
+func (l *Link) Transact(ctx context.Context, key string, confirm Confirm, f func(*Tx) error) error {
+	return l.Retry(ctx, key, func(n *Node) error {
+		sent, err := n.transact(ctx, confirm, f)
 		var lost lostError
 		if sent && errors.As(err, &lost) {
 			return lost.error // no longer one to be repeated
@@ -46,18 +56,18 @@ func (c *Client) transact(ctx context.Context, key string, f func(*tx) error) er
 	})
 }
 
-// write sends commands that need no look before and may be sent again when the
+// Write sends commands that need no look before and may be sent again when the
 // answer was lost, and returns their answers after as many replicas as are demanded
 // have them.
-func (c *Client) write(ctx context.Context, key string, cmds ...[]string) (answers []rueidis.RedisMessage, err error) {
-	err = c.retry(ctx, key, func(n *node) error {
-		replicas := c.tune.demands(n)
+func (l *Link) Write(ctx context.Context, key string, confirm Confirm, cmds ...[]string) (answers []rueidis.RedisMessage, err error) {
+	err = l.Retry(ctx, key, func(n *Node) error {
+		replicas := confirm.demands(n)
 		if replicas == 0 { // on the connection that proves all the time to be there
-			answers, err = n.read(ctx, cmds...)
+			answers, err = n.Read(ctx, cmds...)
 			return err
 		}
-		_, err := n.transact(ctx, c.tune, func(t *tx) (err error) {
-			if answers, err = t.do(append(slices.Clone(cmds), wait(replicas, t.tune.wait))...); err != nil {
+		_, err := n.transact(ctx, confirm, func(t *Tx) (err error) {
+			if answers, err = t.Do(append(slices.Clone(cmds), wait(replicas, confirm.Within))...); err != nil {
 				return err
 			}
 			return confirmed(answers[len(cmds)], replicas)
@@ -67,17 +77,17 @@ func (c *Client) write(ctx context.Context, key string, cmds ...[]string) (answe
 	return answers, err
 }
 
-// retry asks the server that has the key, until it or another one answers.
-func (c *Client) retry(ctx context.Context, key string, ask func(*node) error) error {
+// Retry asks the server that has the key, until it or another one answers.
+func (l *Link) Retry(ctx context.Context, key string, ask func(*Node) error) error {
 	lost, moved := 0, 0
 	for attempt := 1; ; attempt++ {
-		looked := *c.link.looked.Load()
-		n, err := c.link.pick(key)
+		looked := *l.looked.Load()
+		n, err := l.Pick(key)
 		if err != nil {
 			return err
 		}
 		err = ask(n)
-		if isMoved(err) && c.link.d.mode == ModeSingle {
+		if IsMoved(err) && l.d.Mode == ModeSingle {
 			n.leave(err)
 		}
 		var pause time.Duration
@@ -94,8 +104,8 @@ func (c *Client) retry(ctx context.Context, key string, ask func(*node) error) e
 			}
 		case errors.Is(err, errAborted):
 			pause = time.Duration(rand.Int64N(int64(min(attempt, 20)) * int64(time.Millisecond) / 4))
-		case isMoved(err):
-			c.link.poke()
+		case IsMoved(err):
+			l.poke()
 			if moved++; moved >= maxMoved {
 				return err
 			}
@@ -122,9 +132,9 @@ const leavePatience = 300 * time.Millisecond
 
 // replaced reports whether a call that failed so, with nothing done, should wait
 // for another server or other connections.
-func (n *node) replaced(err error) bool {
+func (n *Node) replaced(err error) bool {
 	return n.left() && n.link.now()-time.Duration(n.leaving.Load()) < leavePatience &&
-		(isMoved(err) || isLost(err) || errors.As(err, new(downError)))
+		(IsMoved(err) || isLost(err) || errors.As(err, new(downError)))
 }
 
 func isLost(err error) bool {
@@ -132,23 +142,24 @@ func isLost(err error) bool {
 	return errors.As(err, &lost)
 }
 
-func isMoved(err error) bool {
+// IsMoved reports whether nothing was done, for the server is not the one to ask.
+func IsMoved(err error) bool {
 	var moved movedError
 	return errors.As(err, &moved)
 }
 
-func (n *node) transact(ctx context.Context, tune tuning, f func(*tx) error) (sent bool, err error) {
+func (n *Node) transact(ctx context.Context, confirm Confirm, f func(*Tx) error) (sent bool, err error) {
 	if err := n.take(ctx, n.writeSlots); err != nil {
 		return false, err
 	}
-	t := &tx{n: n, tune: tune, ctx: ctx}
-	t.inner, t.cancel = context.WithTimeout(context.Background(), callLimit)
+	t := &Tx{n: n, confirm: confirm, ctx: ctx}
+	t.inner, t.cancel = context.WithTimeout(context.Background(), CallLimit)
 	if err := t.await(func() { t.conn, t.release = n.writes.Dedicate() }); err != nil {
 		return false, err
 	}
 	defer func() { // also when a caller's function panics
 		if t.watching && !t.left {
-			t.read([]string{"UNWATCH"})
+			t.Read([]string{"UNWATCH"})
 		}
 		if !t.left {
 			t.end()
@@ -159,7 +170,7 @@ func (n *node) transact(ctx context.Context, tune tuning, f func(*tx) error) (se
 }
 
 // end gives the connection back; rueidis drops it when it is broken.
-func (t *tx) end() {
+func (t *Tx) end() {
 	t.release()
 	t.cancel()
 	<-t.n.writeSlots
@@ -167,7 +178,7 @@ func (t *tx) end() {
 
 // await runs a step with Redis. When the caller's context ends, the step goes on
 // without it and the transaction is over.
-func (t *tx) await(step func()) error {
+func (t *Tx) await(step func()) error {
 	_, err := await(t.ctx, func() struct{} { step(); return struct{}{} }, func(struct{}) { t.end() })
 	if err != nil {
 		t.left = true
@@ -175,8 +186,8 @@ func (t *tx) await(step func()) error {
 	return err
 }
 
-// do sends commands together and returns their answers.
-func (t *tx) do(cmds ...[]string) ([]rueidis.RedisMessage, error) {
+// Do sends commands together and returns their answers.
+func (t *Tx) Do(cmds ...[]string) ([]rueidis.RedisMessage, error) {
 	if t.left {
 		return nil, t.ctx.Err()
 	}
@@ -203,28 +214,28 @@ func (t *tx) do(cmds ...[]string) ([]rueidis.RedisMessage, error) {
 	return o.answers, o.err
 }
 
-// read sends commands that change nothing.
-func (t *tx) read(cmds ...[]string) ([]rueidis.RedisMessage, error) {
+// Read sends commands that change nothing.
+func (t *Tx) Read(cmds ...[]string) ([]rueidis.RedisMessage, error) {
 	if cmds[0][0] == "WATCH" {
 		t.watching = true
 	}
-	answers, err := t.do(cmds...)
+	answers, err := t.Do(cmds...)
 	if cmds[0][0] == "UNWATCH" {
 		t.watching = false
 	}
 	return answers, err
 }
 
-// exec writes: all of the commands or, with errAborted, none. It returns after
+// Exec writes: all of the commands or, with errAborted, none. It returns after
 // as many replicas as are demanded have it.
-func (t *tx) exec(cmds ...[]string) ([]rueidis.RedisMessage, error) {
+func (t *Tx) Exec(cmds ...[]string) ([]rueidis.RedisMessage, error) {
 	batch := append(append([][]string{{"MULTI"}}, cmds...), []string{"EXEC"})
-	replicas := t.tune.demands(t.n)
+	replicas := t.confirm.demands(t.n)
 	if replicas > 0 {
-		batch = append(batch, wait(replicas, t.tune.wait))
+		batch = append(batch, wait(replicas, t.confirm.Within))
 	}
 	t.sent = true
-	answers, err := t.do(batch...)
+	answers, err := t.Do(batch...)
 	t.watching = false
 	if err != nil {
 		return nil, err
@@ -250,11 +261,11 @@ func (t *tx) exec(cmds ...[]string) ([]rueidis.RedisMessage, error) {
 }
 
 // demands is how many must confirm a write to a server now.
-func (t tuning) demands(n *node) int {
-	if t.replicas == autoReplicas {
+func (c Confirm) demands(n *Node) int {
+	if c.Replicas == Auto {
 		return n.demanded()
 	}
-	return t.replicas
+	return c.Replicas
 }
 
 func wait(replicas int, limit time.Duration) []string {
@@ -263,7 +274,7 @@ func wait(replicas int, limit time.Duration) []string {
 
 func confirmed(answer rueidis.RedisMessage, want int) error {
 	if got, err := answer.AsInt64(); err != nil || got < int64(want) {
-		return errUnconfirmed
+		return ErrUnconfirmed
 	}
 	return nil
 }

@@ -1,0 +1,116 @@
+// main.go: what is run, and in which order.
+
+// Scale measures what many sessions cost: three Redis Cluster primaries with a replica
+// each and two gateways on this machine, sessions made at a stated rate, then logins,
+// requests and logouts while a primary dies and is replaced, slots move, and a gateway
+// is killed and comes back. It prints bytes a session, commands a login, CPU, latency,
+// what was refused, and what was wrong, which must be nothing: then the exit status is 1.
+//
+// With -simulate it starts nothing, and prints how a hundred million users spread over
+// the slots and shards of a large cluster.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"time"
+)
+
+type options struct {
+	bin      string
+	sessions int
+	rate     int
+	duration time.Duration
+	seed     uint64
+
+	simulate      bool
+	users, shards int
+	bytes         int
+}
+
+func main() {
+	log.SetFlags(log.Ltime)
+	var o options
+	flag.StringVar(&o.bin, "bin", "bin", "directory of the built caddy")
+	flag.IntVar(&o.sessions, "sessions", 20_000, "how many to make; a million takes minutes and 2 GB")
+	flag.IntVar(&o.rate, "rate", 1000, "logins a second while they are made")
+	flag.DurationVar(&o.duration, "duration", time.Minute, "of the trouble")
+	flag.Uint64Var(&o.seed, "seed", 1, "of who does what")
+	flag.BoolVar(&o.simulate, "simulate", false, "start nothing: spread users over a large cluster")
+	flag.IntVar(&o.users, "users", 100_000_000, "to simulate")
+	flag.IntVar(&o.shards, "shards", 24, "to simulate")
+	flag.IntVar(&o.bytes, "bytes", 390, "of a user with one session, to simulate; 190 more for each other device")
+	flag.Parse()
+	if o.simulate {
+		simulate(o)
+		return
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	wrong, err := run(ctx, o)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if wrong > 0 {
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, o options) (wrong int, err error) {
+	bin, err := filepath.Abs(o.bin)
+	if err != nil {
+		return 0, err
+	}
+	dir, err := os.MkdirTemp("", "scale")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir)
+	fleet, err := startFleet(ctx, dir)
+	defer fleet.end()
+	if err != nil {
+		return 0, err
+	}
+	gateways, err := startGateways(ctx, dir, bin, fleet)
+	defer gateways.end()
+	if err != nil {
+		return 0, err
+	}
+	d := newDriver(o, gateways)
+
+	log.Printf("making %d sessions, %d a second", o.sessions, o.rate)
+	before := fleet.measure(gateways)
+	took := d.fill(ctx)
+	time.Sleep(2 * time.Second) // what is counted in a second is written
+	filled := fleet.measure(gateways)
+	d.report("logins alone", took, before, filled)
+	fmt.Printf("a session takes %.0f bytes of Redis, the mark of its code included; a login is %.1f commands (%s)\n",
+		float64(filled.memory-before.memory)/float64(d.made.Load()), filled.commandsSince(before, "")/float64(d.made.Load()), filled.eachSince(before, d.made.Load()))
+
+	log.Printf("logins, requests and logouts, and trouble, for %v", o.duration)
+	d.reset()
+	done := make(chan time.Duration, 1)
+	within, cancel := context.WithTimeout(ctx, o.duration)
+	defer cancel()
+	go func() { done <- d.mix(within) }()
+	for _, line := range trouble(within, o.duration, fleet, gateways) {
+		fmt.Println(line)
+	}
+	took = <-done
+	d.report("with trouble", took, filled, fleet.measure(gateways))
+
+	log.Print("asking for every session")
+	d.reset()
+	took = d.judge(ctx)
+	d.report("every session once", took, filled, filled)
+	fmt.Printf("wrong: %d\n", d.wrong.Load())
+	for _, what := range d.faults {
+		fmt.Println("  " + what)
+	}
+	return int(d.wrong.Load()), ctx.Err()
+}

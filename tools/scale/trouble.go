@@ -1,0 +1,73 @@
+// trouble.go: what goes wrong while people are served.
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// trouble lets a primary die and come back, slots move, and a gateway crash, spread
+// over the duration. It returns what happened.
+func trouble(ctx context.Context, duration time.Duration, f *fleet, g *gateways) (lines []string) {
+	start := time.Now()
+	note := func(format string, args ...any) {
+		lines = append(lines, fmt.Sprintf("  %5.1fs "+format, append([]any{time.Since(start).Seconds()}, args...)...))
+	}
+	at := func(share float64) bool {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(time.Until(start.Add(time.Duration(share * float64(duration))))):
+			return true
+		}
+	}
+	masters := f.masters()
+	if !at(0.1) || len(masters) < primaries {
+		return append(lines, "  the cluster is not whole: no trouble was made")
+	}
+	dead := masters[0]
+	dead.process.Signal(syscall.SIGKILL)
+	<-dead.process.Gone
+	killed := time.Now()
+	note("a primary with the slots of a third of the users is killed")
+	for len(f.masters()) < primaries && ctx.Err() == nil {
+		time.Sleep(50 * time.Millisecond)
+	}
+	note("its replica has its slots, after %.1f s", time.Since(killed).Seconds())
+	if !at(0.4) {
+		return lines
+	}
+	if err := dead.start(ctx); err != nil {
+		note("it does not start: %v", err)
+	} else {
+		note("it is back, as a replica")
+	}
+	if !at(0.55) {
+		return lines
+	}
+	masters = f.masters()
+	id := func(s *server) string { return strings.TrimSpace(s.say("CLUSTER", "MYID")) }
+	moved := time.Now()
+	_, err := cli("--cluster", "reshard", masters[0].addr, "--cluster-from", id(masters[0]), "--cluster-to", id(masters[1]), "--cluster-slots", "500", "--cluster-yes")
+	if err != nil {
+		note("moving slots failed: %.200s", err.Error())
+	} else {
+		note("500 slots moved to another primary, in %.1f s", time.Since(moved).Seconds())
+	}
+	if !at(0.8) {
+		return lines
+	}
+	g.list[1].kill()
+	note("a gateway is killed")
+	restarted := time.Now()
+	if err := g.list[1].start(ctx); err != nil {
+		note("it does not start: %v", err)
+	} else {
+		note("it serves again, after %.1f s", time.Since(restarted).Seconds())
+	}
+	return lines
+}
