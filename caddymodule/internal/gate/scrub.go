@@ -99,6 +99,10 @@ type Clean struct {
 	Trailers bool
 
 	WebSocket bool // it is a WebSocket handshake
+
+	// Lasting says that the answer may go on for as long as both sides like: a
+	// WebSocket, an event stream, a gRPC call.
+	Lasting bool
 }
 
 // Downgrade takes the wish for a WebSocket off an HTTP/1.1 request, which is a plain one
@@ -112,15 +116,23 @@ func (r Clean) Downgrade() {
 // that reaches the handler, before any decision.
 func Scrub(r *http.Request) Clean {
 	// the raw keys: Header.Del would look for the canonical spelling only
-	var connection, upgrade bool
-	for name := range r.Header {
-		switch {
-		case reserved(name), name == "Http2-Settings":
+	var connection, upgrade, stream bool
+	for name, values := range r.Header {
+		if reserved(name) {
 			delete(r.Header, name)
-		case name == "Connection":
+			continue
+		}
+		switch name {
+		case "Http2-Settings":
+			delete(r.Header, name)
+		case "Connection":
 			connection = true
-		case name == "Upgrade":
+		case "Upgrade":
 			upgrade = true
+		case "Accept":
+			stream = stream || acceptsEventStream(values)
+		case "Content-Type":
+			stream = stream || isGRPC(values)
 		}
 	}
 
@@ -151,7 +163,8 @@ func Scrub(r *http.Request) Clean {
 		r.Trailer = nil
 		delete(r.Header, "Trailer")
 	}
-	return Clean{r, trailers, websocket || isWebSocketConnect(r)}
+	websocket = websocket || isWebSocketConnect(r)
+	return Clean{r, trailers, websocket, websocket || stream}
 }
 
 // isWebSocketUpgrade reports whether an HTTP/1.1 request asks for a WebSocket
