@@ -41,8 +41,8 @@ func (f *errorFront) ServeHTTP(w http.ResponseWriter, r *http.Request, next cadd
 		w.WriteHeader(errorStatus(r)) // no error page is worth a pipe
 		return nil
 	}
-	if l.caller != nil && clean.WebSocket {
-		return l.by[0].serveWebSocket(w, clean.Request, next, &l.passage)
+	if l.caller != nil && clean.Lasting {
+		return l.by[0].serveLasting(w, clean.Request, next, &l.passage)
 	}
 	return next.ServeHTTP(w, clean.Request)
 }

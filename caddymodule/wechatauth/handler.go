@@ -238,8 +238,8 @@ func (h *Handler) serve(w http.ResponseWriter, req *http.Request, next caddyhttp
 	r.Identify(c, h.rules.Dialects, assertion)
 	introduce(r.Request, c)
 	c.App.Passed.Inc()
-	if r.WebSocket {
-		return h.serveWebSocket(w, r.Request, next, p)
+	if r.Lasting {
+		return h.serveLasting(w, r.Request, next, p)
 	}
 	return next.ServeHTTP(w, r.Request)
 }

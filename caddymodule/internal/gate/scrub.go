@@ -13,30 +13,69 @@ import (
 // WeChat's own cloud, which is not in front of us) may set. Backends that came
 // from WeChat Cloud Run trust X-WX-OPENID as others trust X-WeChat-OpenID.
 //
-// All begin with an x: reserved looks for it first.
+// All have a w behind two characters: reserved looks for it first.
 var reservedPrefixes = [...]string{"x-wechat-", "x-wx-"}
 
-// reserved reports whether a header name is one of ours in any spelling that a
+// reserved reports whether a header name holds one of ours in any spelling that a
 // server behind us could take for it. CGI and its descendants map "_" and ".",
 // and some map every character that is no letter or digit, to the character
 // that "-" becomes; so all of these count as "-", and case does not count.
+//
+// Holds, because others unwrap names: grpc-gateway makes x-wechat-openid of
+// Grpc-Metadata-X-WeChat-OpenID, and so do clouds with X-Amzn-Remapped-.
 func reserved(name string) bool {
-	if name == "" || foldByte(name[0]) != 'x' {
-		return false // nearly all names, at the price of one look
+	if !mayHoldW(name) {
+		return false // nearly all names
 	}
-	for _, prefix := range reservedPrefixes {
-		if len(name) < len(prefix) {
-			continue
-		}
-		i := 0
-		for i < len(prefix) && foldByte(name[i]) == prefix[i] {
-			i++
-		}
-		if i == len(prefix) {
-			return true
+	for at := range len(name) {
+		for _, prefix := range reservedPrefixes {
+			if foldsTo(name[at:], prefix) {
+				return true
+			}
 		}
 	}
 	return false
+}
+
+// mayHoldW reports whether there is a w in a name, in either case, or something that is
+// one but for the bit of the case. It looks at eight bytes at a time: this is what every
+// header of every request costs.
+func mayHoldW(name string) bool {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	if len(name) < 8 {
+		for i := range len(name) {
+			if name[i]|0x20 == 'w' {
+				return true
+			}
+		}
+		return false
+	}
+	for at := 0; ; at += 8 {
+		at = min(at, len(name)-8) // the last eight may overlap
+		s := name[at : at+8]
+		word := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+		word = (word | 0x20*ones) ^ 'w'*ones // a w is a zero byte now
+		if (word-ones)&^word&highs != 0 {
+			return true
+		}
+		if at == len(name)-8 {
+			return false
+		}
+	}
+}
+
+// foldsTo reports whether a name begins with the folded prefix.
+func foldsTo(name, prefix string) bool {
+	if len(name) < len(prefix) {
+		return false
+	}
+	for i := range len(prefix) {
+		if foldByte(name[i]) != prefix[i] {
+			return false
+		}
+	}
+	return true
 }
 
 func foldByte(b byte) byte {
@@ -60,6 +99,10 @@ type Clean struct {
 	Trailers bool
 
 	WebSocket bool // it is a WebSocket handshake
+
+	// Lasting says that the answer may go on for as long as both sides like: a
+	// WebSocket, an event stream, a gRPC call.
+	Lasting bool
 }
 
 // Downgrade takes the wish for a WebSocket off an HTTP/1.1 request, which is a plain one
@@ -73,15 +116,23 @@ func (r Clean) Downgrade() {
 // that reaches the handler, before any decision.
 func Scrub(r *http.Request) Clean {
 	// the raw keys: Header.Del would look for the canonical spelling only
-	var connection, upgrade bool
-	for name := range r.Header {
-		switch {
-		case reserved(name), name == "Http2-Settings":
+	var connection, upgrade, stream bool
+	for name, values := range r.Header {
+		if reserved(name) {
 			delete(r.Header, name)
-		case name == "Connection":
+			continue
+		}
+		switch name {
+		case "Http2-Settings":
+			delete(r.Header, name)
+		case "Connection":
 			connection = true
-		case name == "Upgrade":
+		case "Upgrade":
 			upgrade = true
+		case "Accept":
+			stream = stream || acceptsEventStream(values)
+		case "Content-Type":
+			stream = stream || isGRPC(values)
 		}
 	}
 
@@ -112,7 +163,8 @@ func Scrub(r *http.Request) Clean {
 		r.Trailer = nil
 		delete(r.Header, "Trailer")
 	}
-	return Clean{r, trailers, websocket || isWebSocketConnect(r)}
+	websocket = websocket || isWebSocketConnect(r)
+	return Clean{r, trailers, websocket, websocket || stream}
 }
 
 // isWebSocketUpgrade reports whether an HTTP/1.1 request asks for a WebSocket

@@ -28,10 +28,13 @@ func foldForTest(name string) string {
 func TestReserved(t *testing.T) {
 	for name, want := range map[string]bool{
 		"X-Wechat-Openid": true, "X-WeChat-OpenID": true, "x-wechat-": true, "X_WECHAT_OPENID": true, "x.wechat.openid": true,
+		"Grpc-Metadata-X-Wechat-Openid": true, "X-Forwarded-X-Wechat-Openid": true, "X-Amzn-Remapped-X-Wx-Openid": true, "My_x.wechat~openid": true,
+		"Http-X-Wechat-Openid": true, "XX-Wechat-Openid": true, "X-X-Wx-": true, "X-W-X-Wechat-A": true, "Grpc-Metadata-X-Wechat": false, "Www-Authenticate": false,
+		"Sec-Websocket-Key": false, "X-Forwarded-For": false,
 		"X!WeChat!": true, "X-Wechat-Anything-At-All": true, "X-Wx-Openid": true, "x_wx-source": true, "X^wx|x": true,
 		"": false, "X": false, "X-Wechat": false, "X-Wx": false, "X-WechatOpenid": false, "XWechat-Openid": false, "X--Wechat-Openid": false,
 		"X-Wxx-Openid": false, "X-Wechats-Openid": false, "Wechat-Openid": false, "Y-Wechat-Openid": false, "X1Wechat-Openid": false,
-		"My-X-Wechat-Openid": false, "X-Weixin-Openid": false, "Authorization": false,
+		"X-Weixin-Openid": false, "Authorization": false,
 	} {
 		if got := reserved(name); got != want {
 			t.Errorf("reserved(%q) = %v; want %v", name, got, want)
@@ -42,7 +45,7 @@ func TestReserved(t *testing.T) {
 // FuzzReserved holds the rule against a folding of its own: whatever a backend
 // folds onto one of our names is reserved, and nothing else is.
 func FuzzReserved(f *testing.F) {
-	for _, name := range []string{"X-Wechat-Openid", "x_wx.openid", "X-Wechat", "X~WeChat|Phone", "Content-Type", "X-ＷX-A", "\x00", "X-W\u212a-A"} {
+	for _, name := range []string{"X-Wechat-Openid", "x_wx.openid", "X-Wechat", "X~WeChat|Phone", "Content-Type", "X-ＷX-A", "Grpc-Metadata-x.wx_a", "\x00", "X-W\u212a-A"} {
 		f.Add(name)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
@@ -52,7 +55,7 @@ func FuzzReserved(f *testing.F) {
 			}
 		}
 		folded := foldForTest(name)
-		want := strings.HasPrefix(folded, "x_wechat_") || strings.HasPrefix(folded, "x_wx_")
+		want := strings.Contains(folded, "x_wechat_") || strings.Contains(folded, "x_wx_")
 		if got := reserved(name); got != want {
 			t.Errorf("reserved(%q) = %v; want %v", name, got, want)
 		}

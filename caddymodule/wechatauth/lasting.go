@@ -1,4 +1,4 @@
-// websocket.go: a WebSocket ends when its session does.
+// lasting.go: a WebSocket, an event stream and a gRPC call end when their session does.
 
 package wechatauth
 
@@ -11,11 +11,11 @@ import (
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
-// serveWebSocket passes a handshake on and closes the connection when the
-// session ends, by logout, revocation or age: a check at the handshake alone
-// would let a user who was thrown out talk on for as long as they keep it open.
-// The proxy closes both sides when the request's context ends.
-func (h *Handler) serveWebSocket(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, p *passage) error {
+// serveLasting passes a request on and ends it when the session ends, by logout,
+// revocation or age: a check at its beginning alone would let a user who was thrown out
+// talk, or listen, on for as long as they keep it open. The proxy closes both sides when
+// the request's context ends.
+func (h *Handler) serveLasting(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, p *passage) error {
 	ctx, cancel := context.WithCancel(r.Context())
 	caller, watched := p.caller, make(chan bool, 1)
 	go func() {
