@@ -17,6 +17,7 @@ import (
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/apps"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/engine"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/gate"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/opendata"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/option"
 )
@@ -77,6 +78,7 @@ type App struct {
 	taken     []func() error // gives back what was taken from pools
 	engine    *engine.Engine
 	ctx       caddy.Context
+	asserter  *gate.Asserter               // once a directive asked for it
 	starting  []func(*caddyhttp.App) error // see OnStart
 	stop      context.CancelFunc
 	stopped   chan struct{}
