@@ -73,7 +73,7 @@ XCADDY ?= $(if $(shell grep 'caddyserver/xcaddy $(XCADDY_VERSION)' tools/go.mod)
 XCADDY_GOPROXY ?= $(shell $(GO) env GOPROXY | sed 's/[,|].*//')|off
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build xcaddy modules bench attack soak profile fuzz corpus lint versions vulncheck sbom reproducible clean
+.PHONY: help run test client build xcaddy modules bench attack soak profile fuzz corpus lint versions vulncheck sbom reproducible clean
 
 help: ## show this
 	@echo 'make run and make test are all that most people need. The targets:'
@@ -91,6 +91,13 @@ test: ## run all tests; the last line counts them (PKGS, RACE, TESTFLAGS)
 	$(GO) vet -trimpath $(PKGS)
 	$(GO) build $(if $(filter-out 0,$(RACE)),-race) $(PKGS)
 	@$(RUN)/counttests $(if $(filter ./...,$(PKGS)),-require caddymodule/integration) -- $(if $(filter-out 0,$(RACE)),-race) -p $(TESTPROCS) -shuffle=on -count=1 -timeout 15m $(TESTFLAGS) $(PKGS)
+
+client: client/node_modules ## build the client library and test it against the gateway; installs Node.js if it is missing
+	@cd client && GO='$(GO)' npm test
+
+client/node_modules: client/package.json client/package-lock.json
+	@sh .ci/need node npm
+	@cd client && npm ci --no-audit --no-fund && touch node_modules
 
 build: ## build bin/caddy and bin/wechatsim
 	@mkdir -p $(BIN)

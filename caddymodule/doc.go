@@ -18,6 +18,7 @@
 //	wechat       the app "wechat" (global option), admin.api.wechat, the command "caddy wechat"
 //	wechatauth   http.handlers.wechat_auth, the directive of that name
 //	wechatcheck  http.handlers.wechat_check: the check for other proxies
+//	wechathealth http.handlers.wechat_health: the health, for probes
 //	localstore   wechat.stores.local: sessions in a file, the default
 //	memorystore  wechat.stores.memory
 //	redisstore   wechat.stores.redis

@@ -9,6 +9,9 @@ import (
 	_ "github.com/caddy-wechat/caddy-wechat/caddymodule/memorystore"
 	_ "github.com/caddy-wechat/caddy-wechat/caddymodule/redisstore"
 	_ "github.com/caddy-wechat/caddy-wechat/caddymodule/wechat"
+	_ "github.com/caddy-wechat/caddy-wechat/caddymodule/wechatapi"
 	_ "github.com/caddy-wechat/caddy-wechat/caddymodule/wechatauth"
 	_ "github.com/caddy-wechat/caddy-wechat/caddymodule/wechatcheck"
+	_ "github.com/caddy-wechat/caddy-wechat/caddymodule/wechathealth"
+	_ "github.com/caddy-wechat/caddy-wechat/caddymodule/wechatpush"
 )

@@ -3,17 +3,46 @@
 package integration
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// recordHead is how much of a record in Redis stands before the sealed value:
-// its format, the user's epoch and two moments.
-const recordHead = 1 + 16 + 8 + 8
+// A user in Redis is a hash. A session in it is a head, under a name of 11
+// characters, and the pieces under the tag that the head names.
+const (
+	sessionName = 11
+	tagStart    = 1
+	tagEnd      = 4
+)
+
+// sessionIn returns the names of the fields of the one session in a hash.
+func sessionIn(t *testing.T, fields map[string]string) (head string, pieces []string) {
+	t.Helper()
+	for name := range fields {
+		if len(name) == sessionName {
+			head = name
+		}
+	}
+	if head == "" {
+		t.Fatalf("no session among %d fields", len(fields))
+	}
+	for name := range fields {
+		if len(name) == tagEnd && strings.HasPrefix(name, fields[head][tagStart:tagEnd]) {
+			pieces = append(pieces, name)
+		}
+	}
+	slices.Sort(pieces)
+	if len(pieces) == 0 {
+		t.Fatal("the session has no pieces")
+	}
+	return head, pieces
+}
 
 // A record that the gateway did not write logs nobody in: the client is told that
-// there is no session, and the operator, at level error, that somebody is at the
-// store. Neither hears a secret. Put back as it was, the session lives.
+// there is no session, and the operator, once and at level error, that the store
+// is damaged. Neither hears a secret. Put back as it was, the session lives.
 func TestForgedRecord(t *testing.T) {
 	redis := startRedis(t)
 	gw := start(t, setup{Wechat: "store redis redis://" + redis.Addr + "\nlogin_rate off\n"})
@@ -21,11 +50,15 @@ func TestForgedRecord(t *testing.T) {
 	token := secrets.keep("token", login(t, gw, alice))
 	secrets.keep("session key", gw.sim.SessionKey(appA, alice))
 	secrets.keep("app secret", secretA)
-	alices := redis.record()
-	before := redis.text("GET", alices)
-	secrets.keep("sealed value", before[recordHead:])
+	alices := redis.user()
+	before := redis.hash(alices)
+	head, pieces := sessionIn(t, before)
+	for _, piece := range pieces {
+		secrets.keep("sealed value", before[piece])
+	}
 	other := login(t, gw, eve)
-	eves := redis.text("GET", redis.record(alices))
+	theirs := redis.hash(redis.user(alices))
+	eveHead, evePieces := sessionIn(t, theirs)
 
 	requireRefused(t, gw.h1.do(t, call{Target: "/me", Token: token + "x"}))
 	requireStatus(t, gw.h1.do(t, call{Method: "POST", Target: "/wechat/logout", Token: other}), 204)
@@ -34,41 +67,46 @@ func TestForgedRecord(t *testing.T) {
 		t.Fatalf("errors before anything was forged: %s", errors)
 	}
 
-	bend := func(at int) string {
-		b := []byte(before)
+	bend := func(text string, at int) string {
+		b := []byte(text)
 		b[at] ^= 1
 		return string(b)
 	}
-	for what, forged := range map[string]string{
-		"the first byte changed": bend(recordHead),
-		"the last byte changed":  bend(len(before) - 1),
-		"cut short":              before[:len(before)-1],
-		"empty":                  before[:recordHead],
-		"of another session":     before[:recordHead] + eves[recordHead:],
-		"a session in clear":     before[:recordHead] + `{"s":"` + idOf(t, token) + `","a":"` + appA + `","o":"` + eve + `","i":1,"e":9999999999}`,
+	last := pieces[len(pieces)-1]
+	for what, forge := range map[string]func(fields map[string]string){
+		"a byte of the head changed": func(f map[string]string) { f[head] = bend(f[head], len(f[head])-1) },
+		"the last byte changed":      func(f map[string]string) { f[last] = bend(f[last], len(f[last])-1) },
+		"cut short":                  func(f map[string]string) { f[last] = f[last][:len(f[last])-1] },
+		"a piece missing":            func(f map[string]string) { delete(f, last) },
+		"empty":                      func(f map[string]string) { f[head] = "" },
+		"of another session": func(f map[string]string) {
+			f[head] = f[head][:tagEnd] + theirs[eveHead][tagEnd:]
+			for i, piece := range pieces {
+				f[piece] = theirs[evePieces[i]]
+			}
+		},
+		"a session in clear": func(f map[string]string) {
+			f[last] += `{"s":"` + idOf(t, token) + `","a":"` + appA + `","o":"` + eve + `","i":1,"e":9999999999}`
+		},
 	} {
 		t.Run(what, func(t *testing.T) {
-			known := len(errorLines(gw.logs(t)))
-			redis.say("SET", alices, forged, "KEEPTTL")
+			forged := maps.Clone(before)
+			forge(forged)
+			redis.put(alices, forged)
 			// the session's lease ends by what Redis says of the change
 			await(t, "the forged record to be seen", func() bool { return gw.h1.do(t, call{Target: "/me", Token: token}).Status != 200 })
 			gw.up.Reset()
 			requireRefused(t, gw.h1.do(t, call{Target: "/me", Token: token}))
 			requireProblem(t, gw.h1.do(t, call{Target: "/wechat/session", Token: token}), 401, "invalid_token")
 			requireNoUpstream(t, gw)
-			var told []string
-			await(t, "a line for each refusal", func() bool {
-				told = errorLines(gw.logs(t))[known:]
-				return len(told) >= 3
-			})
-			for _, line := range told {
-				if !containsAll(line, []string{`"logger":"wechat"`, `"status":401`, "not one that this gateway wrote"}) {
-					t.Errorf("the operator reads %s", line)
-				}
-			}
-			redis.say("SET", alices, before, "KEEPTTL")
+			redis.put(alices, before)
 			await(t, "the session to be as before", func() bool { return gw.h1.do(t, call{Target: "/me", Token: token}).Status == 200 })
 		})
+	}
+	var told []string
+	await(t, "the operator to be told", func() bool { told = errorLines(gw.logs(t)); return len(told) > 0 })
+	if len(told) != 1 || !containsAll(told[0], []string{`"logger":"wechat"`, "damaged in the session store"}) {
+		t.Errorf("the operator reads %q, want one line that tells of the damage", told)
 	}
 	secrets.search(t, "the log", gw.logs(t))
 }

@@ -85,20 +85,35 @@ func (s *redisServer) say(args ...string) rueidis.RedisResult {
 	return result
 }
 
-// text is the answer to a command that answers a text.
-func (s *redisServer) text(args ...string) string {
+// hash is what a key holds, by field.
+func (s *redisServer) hash(key string) map[string]string {
 	s.t.Helper()
-	text, err := s.say(args...).ToString()
+	fields, err := s.say("HGETALL", key).AsStrMap()
 	if err != nil {
-		s.t.Fatalf("%s: %v", args[0], err)
+		s.t.Fatalf("HGETALL: %s", err)
 	}
-	return text
+	return fields
 }
 
-// record is the key of the session's record that no other call of it has named.
-func (s *redisServer) record(known ...string) string {
+// put makes a key hold exactly these fields, and leaves its expiry.
+func (s *redisServer) put(key string, fields map[string]string) {
 	s.t.Helper()
-	keys, err := s.say("KEYS", "wechat:r:*").AsStrSlice()
+	set := []string{"HSET", key}
+	for field, value := range fields {
+		set = append(set, field, value)
+	}
+	s.say(set...)
+	for field := range s.hash(key) {
+		if _, keep := fields[field]; !keep {
+			s.say("HDEL", key, field)
+		}
+	}
+}
+
+// user is the key of the user that no other call of it has named.
+func (s *redisServer) user(known ...string) string {
+	s.t.Helper()
+	keys, err := s.say("KEYS", "wechat:u*").AsStrSlice()
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -107,6 +122,6 @@ func (s *redisServer) record(known ...string) string {
 			return key
 		}
 	}
-	s.t.Fatalf("no new record among %d", len(keys))
+	s.t.Fatalf("no new user among %d", len(keys))
 	return ""
 }

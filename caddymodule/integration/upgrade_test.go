@@ -28,6 +28,10 @@ var tunnels = map[string]string{
 	"Connection token cousin":  "Connection: xupgrade\nUpgrade: websocket\n",
 	"upper case":               "CONNECTION: UPGRADE\nUPGRADE: H2C\nhttp2-settings: AAMAAABkAAQAAP__\n",
 	"trailing comma":           "Connection: Upgrade\nUpgrade: websocket,\n",
+	"blank of Unicode":         "Connection: Upgrade\nUpgrade: \u00a0websocket\n",
+	"blank of Latin-1":         "Connection: Upgrade\nUpgrade: websocket\xa0\n",
+	"long s":                   "Connection: Upgrade\nUpgrade: web\u017focket\n",
+	"Kelvin sign":              "Connection: Upgrade\nUpgrade: websoc\u212aet\n",
 }
 
 // One allowed request, even a public one, becomes a pipe to a backend that

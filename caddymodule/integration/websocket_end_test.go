@@ -200,3 +200,21 @@ func TestSocketEndsAfterReload(t *testing.T) {
 	ends.requireEnded(t, since)
 	stays.requireOpen(t)
 }
+
+// Whoever has a stolen key signs a token for any session that they have seen: revoking
+// the key must end the socket, though the session lives on.
+func TestWebSocketEndsWithItsKey(t *testing.T) {
+	gw := startAdmin(t, setup{Wechat: inMemory, Admin: true})
+	token := login(t, gw, alice)
+	kept := open(t, gw, token)
+	kid := kidOf(t, token)
+	gw.wechat(t, "keys", "rotate").require(t, 0, "pending")
+	kept.requireOpen(t)
+	since := time.Now()
+	gw.wechat(t, "keys", "revoke", kid).require(t, 0, "signing")
+	kept.requireEnded(t, since)
+
+	fresh := open(t, gw, login(t, gw, alice))
+	time.Sleep(500 * time.Millisecond)
+	fresh.requireOpen(t)
+}

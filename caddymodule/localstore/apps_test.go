@@ -40,7 +40,7 @@ func TestCountByApp(t *testing.T) {
 		wantCounts(t, d, "after logouts", map[string]int{"one.": 4, "two.": 1})
 
 		mustCreate(t, d, "c", "one.alice") // another user takes the key
-		if err := d.Create(ctx, testRecord("a9", "one.alice"), 2); err != nil {
+		if err := d.Create(ctx, testRecord("a9", "one.alice"), 2, nil); err != nil {
 			t.Fatal(err)
 		}
 		wantCounts(t, d, "after the oldest had to go", map[string]int{"one.": 2})

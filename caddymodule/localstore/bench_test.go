@@ -44,7 +44,7 @@ func login(tb testing.TB, s session.Store, r session.Record) {
 	if err := s.UpdateValue(ctx, r.User, r.ExpiresAt, func([]byte) ([]byte, error) { return make([]byte, 80), nil }); err != nil {
 		tb.Errorf("UpdateValue = %v, want nil", err)
 	}
-	if err := s.Create(ctx, r, 1); err != nil {
+	if err := s.Create(ctx, r, 1, nil); err != nil {
 		tb.Errorf("Create = %v, want nil", err)
 	}
 }
@@ -146,7 +146,7 @@ func BenchmarkGet(b *testing.B) {
 	for _, key := range hot {
 		r := randomRecord(until)
 		r.Key = key
-		if err := table.Create(ctx, r, 10); err != nil {
+		if err := table.Create(ctx, r, 10, nil); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -123,7 +123,7 @@ func (c *cache) fill(e *entry, turn uint64) *entry {
 }
 
 // change says that the file now has e under the key; nil says that it has
-// nothing there, or nobody knows what.
+// nothing there, or that it is not known what.
 func (c *cache) change(key string, e *entry) {
 	s := c.shard(key)
 	s.mu.Lock()
@@ -137,7 +137,7 @@ func (c *cache) change(key string, e *entry) {
 	}
 }
 
-// forget drops what is held under an id. Under which key, nobody knows any more: so
+// forget drops what is held under an id. The key is not known any more, so
 // everything is looked at.
 func (c *cache) forget(i id) {
 	for n := range c.shards {

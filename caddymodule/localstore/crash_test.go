@@ -90,7 +90,7 @@ func logins(d *DB) {
 				}
 				say("M %s", r.Key)
 				must(d.UpdateValue(ctx, r.User, r.ExpiresAt, func([]byte) ([]byte, error) { return []byte(r.User), nil }))
-				must(d.Create(ctx, r, 10))
+				must(d.Create(ctx, r, 10, nil))
 				say("C %s", r.Key)
 				mine = append(mine, r.Key)
 				switch i := randv2.IntN(len(mine)); randv2.IntN(3) {
@@ -113,8 +113,8 @@ func logins(d *DB) {
 // told is what a killed process has said about one key.
 type told struct{ mark, created, deleting, deleted, changing, changed bool }
 
-// The machine's operator kills the gateway at any moment. Who was told that he
-// is logged in, is; who was told that he is logged out, stays out; no code can
+// The machine's operator kills the gateway at any moment. Users who were told that
+// they are logged in are; those who were told that they are logged out stay out; no code can
 // be redeemed again.
 func TestKill9LosesAndResurrectsNothing(t *testing.T) {
 	rounds, end := 25, time.Now().Add(30*time.Second)

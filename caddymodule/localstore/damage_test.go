@@ -92,7 +92,7 @@ func TestRecordsThatMakeNoSenseAtStart(t *testing.T) {
 			if n := lost(); n != 1 {
 				t.Errorf("%s: the operator was told of %d records, want 1", name, n)
 			}
-			if err := d.Create(ctx, testRecord("c", "v"), 1); err != nil {
+			if err := d.Create(ctx, testRecord("c", "v"), 1, nil); err != nil {
 				t.Errorf("%s: Create for the user of the damaged session = %v, want nil", name, err)
 			}
 			d.Close()
@@ -215,8 +215,8 @@ func TestDamageWhileOpen(t *testing.T) {
 			return err
 		},
 		"Delete":            func(d *DB) error { return d.Delete(ctx, "a") },
-		"Create":            func(d *DB) error { return d.Create(ctx, testRecord("c", userU), 2) },
-		"Create in its own": func(d *DB) error { return d.Create(ctx, testRecord("a", userU), 2) },
+		"Create":            func(d *DB) error { return d.Create(ctx, testRecord("c", userU), 2, nil) },
+		"Create in its own": func(d *DB) error { return d.Create(ctx, testRecord("a", userU), 2, nil) },
 		"DeleteUser": func(d *DB) error {
 			ended, err := d.DeleteUser(ctx, userU)
 			if ended != 1 {

@@ -265,7 +265,7 @@ func probe(t *testing.T, d *DB, recs map[string]session.Record, where string) (e
 			}
 			next := want
 			next.Key = randomKey()
-			if err := d.Create(ctx, next, 1); err != nil {
+			if err := d.Create(ctx, next, 1, nil); err != nil {
 				t.Errorf("%s: the user whose session is gone cannot log in: %v", where, err)
 			}
 		case err != nil:
@@ -288,7 +288,7 @@ func probe(t *testing.T, d *DB, recs map[string]session.Record, where string) (e
 		d.UpdateValue(ctx, want.User, want.ExpiresAt, func(old []byte) ([]byte, error) { return append(old, 1), nil })
 		next := want
 		next.Key = randomKey()
-		if err := d.Create(ctx, next, 1); err == nil {
+		if err := d.Create(ctx, next, 1, nil); err == nil {
 			if _, _, err := d.Get(ctx, key); err == nil {
 				t.Errorf("%s: a session that was pushed out is still there", where)
 			}

@@ -42,7 +42,7 @@ func fillDisk(d *DB) {
 	for n := 0; n < 20_000 && refused < 20; n++ {
 		r := randomRecord(until)
 		r.Value = bytes.Repeat([]byte{byte(n)}, 2000)
-		switch err := d.Create(ctx, r, 0); {
+		switch err := d.Create(ctx, r, 0, nil); {
 		case err == nil:
 			keys = append(keys, r.Key)
 			say("C %s", r.Key)
@@ -78,7 +78,7 @@ func fillDisk(d *DB) {
 	fileLimit(64 << 20)
 	for n := range 10 {
 		r := randomRecord(until)
-		if err := d.Create(ctx, r, 0); err != nil {
+		if err := d.Create(ctx, r, 0, nil); err != nil {
 			say("error Create %d with room again = %v", n, err)
 		}
 		say("C %s", r.Key)
@@ -89,7 +89,7 @@ func fillDisk(d *DB) {
 	say("end %d refused, %d of 10 logouts on the full disk", refused, ended)
 }
 
-// Nobody who was told that he is logged in is lost to a full disk, and it needs
+// No user who was told about a login loses it to a full disk, and it needs
 // no restart.
 func TestFullDisk(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "sessions.db")
@@ -142,7 +142,7 @@ func TestFailedCommitLeavesCacheAndFileAlike(t *testing.T) {
 	failed := 0
 	for i := range 20 {
 		big.Key = fmt.Sprint("big", i)
-		if err := d.Create(ctx, big, 0); err != nil {
+		if err := d.Create(ctx, big, 0, nil); err != nil {
 			failed++
 			wantAbsent(t, d, big.Key)
 		}
@@ -153,7 +153,7 @@ func TestFailedCommitLeavesCacheAndFileAlike(t *testing.T) {
 			t.Fatalf("Update = %v", err)
 		}
 	}
-	for i := 0; d.Create(ctx, big, 0) == nil; i++ {
+	for i := 0; d.Create(ctx, big, 0, nil) == nil; i++ {
 		big.Key = fmt.Sprint("more", i)
 	}
 	if failed < 10 {

@@ -55,7 +55,7 @@ func TestNothingIsWrittenWithoutTheName(t *testing.T) {
 		mustCreate(t, d, "a", "u")
 		brief := testRecord("brief", "u")
 		brief.ExpiresAt = time.Now().Add(time.Second)
-		if err := d.Create(ctx, brief, 0); err != nil {
+		if err := d.Create(ctx, brief, 0, nil); err != nil {
 			t.Fatal(err)
 		}
 		aside := d.file + ".aside"
@@ -68,7 +68,7 @@ func TestNothingIsWrittenWithoutTheName(t *testing.T) {
 			wantValue(t, d, "a", "value")
 			_, marked := d.Mark(ctx, "m", time.Now().Add(time.Hour))
 			for name, err := range map[string]error{
-				"Create": d.Create(ctx, testRecord("b", "u"), 0),
+				"Create": d.Create(ctx, testRecord("b", "u"), 0, nil),
 				"Delete": d.Delete(ctx, "a"),
 				"Mark":   marked,
 			} {
@@ -125,7 +125,7 @@ func TestCheckFindsThatTheFileIsGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantGone("moved away")
-	if err := d.Create(ctx, testRecord("a", "u"), 0); !errors.Is(err, errGone) {
+	if err := d.Create(ctx, testRecord("a", "u"), 0, nil); !errors.Is(err, errGone) {
 		t.Errorf("Create = %v, want errGone", err)
 	}
 	if err := os.WriteFile(d.file, nil, 0o600); err != nil {
@@ -152,7 +152,7 @@ func TestCheckFindsAFullDisk(t *testing.T) {
 	d.bolt.MaxSize = int(info.Size())
 	r := testRecord("big", "u")
 	r.Value = make([]byte, maxValue)
-	if err := d.Create(ctx, r, 0); err == nil {
+	if err := d.Create(ctx, r, 0, nil); err == nil {
 		t.Fatal("the largest write finds room")
 	}
 	if err := d.Check(ctx); err == nil || !strings.Contains(err.Error(), d.file) {
@@ -174,7 +174,7 @@ func TestCheckFindsAFullDatabase(t *testing.T) {
 		}
 		brief := testRecord("b", "u")
 		brief.ExpiresAt = time.Now().Add(time.Second)
-		if err := d.Create(ctx, brief, 0); err != nil {
+		if err := d.Create(ctx, brief, 0, nil); err != nil {
 			t.Fatal(err)
 		}
 		if err := d.Check(ctx); !errors.Is(err, session.ErrFull) || !strings.Contains(err.Error(), "max_sessions") {

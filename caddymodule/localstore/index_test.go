@@ -69,8 +69,8 @@ func TestReadsThatMeetCommits(t *testing.T) {
 			}
 		})
 	}
-	again(func() { d.Create(ctx, testRecord("comes", "u"), 0); d.Delete(ctx, "comes") })
-	again(func() { d.Create(ctx, testRecord("moves", "u"), 0) })
+	again(func() { d.Create(ctx, testRecord("comes", "u"), 0, nil); d.Delete(ctx, "comes") })
+	again(func() { d.Create(ctx, testRecord("moves", "u"), 0, nil) })
 	again(func() {
 		d.UpdateValue(ctx, "k", time.Now().Add(time.Hour), func(old []byte) ([]byte, error) { return fmt.Append(nil, len(old)), nil })
 	})

@@ -31,7 +31,7 @@ const (
 // Options are what may differ between the users of one database.
 type Options struct {
 	// How many sessions may be live. As many marks of redeemed codes and twice
-	// as many shared values may stand, both at least 100000. All values of one
+	// as many shared values may be kept, both at least 100000. All values of one
 	// kind together may hold 1 KiB for each entry, and at least 16 MiB. Expired
 	// entries never count, swept or not.
 	// Default: 1000000.

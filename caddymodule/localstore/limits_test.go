@@ -13,7 +13,7 @@ import (
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
-// A flood of logins fills the database. Who is logged in must stay logged in.
+// A flood of logins fills the database. Users who are logged in stay so.
 func TestFullDatabaseThrowsNobodyOut(t *testing.T) {
 	d := fresh(t, Options{Sessions: 10})
 	for i := range 10 {
@@ -23,7 +23,7 @@ func TestFullDatabaseThrowsNobodyOut(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 50 {
 		wg.Go(func() {
-			if err := d.Create(ctx, testRecord(fmt.Sprint("x", i), fmt.Sprint("x", i)), 1); !errors.Is(err, session.ErrFull) {
+			if err := d.Create(ctx, testRecord(fmt.Sprint("x", i), fmt.Sprint("x", i)), 1, nil); !errors.Is(err, session.ErrFull) {
 				t.Errorf("Create = %v, want ErrFull", err)
 			}
 		})
@@ -45,12 +45,12 @@ func TestFullDatabaseTakesWhatReplaces(t *testing.T) {
 		short.ExpiresAt = time.Now().Add(10 * time.Millisecond)
 		mustCreate(t, d, "a", "u")
 		mustCreate(t, d, "b", "v")
-		if err := d.Create(ctx, short, 0); err != nil {
+		if err := d.Create(ctx, short, 0, nil); err != nil {
 			t.Fatal(err)
 		}
 		create := func(what string, want error, r session.Record, limit int) {
 			t.Helper()
-			if err := d.Create(ctx, r, limit); !errors.Is(err, want) {
+			if err := d.Create(ctx, r, limit, nil); !errors.Is(err, want) {
 				t.Errorf("%s: Create = %v, want %v", what, err, want)
 			}
 			if n := held(d); n > 3 {
@@ -116,7 +116,7 @@ func TestMarksValuesAndBytesAreBounded(t *testing.T) {
 		n := 0
 		for ; n < 1000 && err == nil; n++ {
 			r.Key = fmt.Sprint(n)
-			err = d.Create(ctx, r, 0)
+			err = d.Create(ctx, r, 0, nil)
 		}
 		if !errors.Is(err, session.ErrFull) || n != 11 {
 			t.Errorf("create %d of the largest = %v, want ErrFull at 11", n, err)
@@ -125,11 +125,11 @@ func TestMarksValuesAndBytesAreBounded(t *testing.T) {
 			t.Errorf("Update to less = %v, want nil", err)
 		}
 		r.Value = make([]byte, maxValue+1)
-		if err := d.Create(ctx, r, 0); !errors.Is(err, errTooLarge) {
+		if err := d.Create(ctx, r, 0, nil); !errors.Is(err, errTooLarge) {
 			t.Errorf("Create of too much = %v, want errTooLarge", err)
 		}
 		for _, key := range []string{"", "a\x00b", string(make([]byte, 65))} {
-			if err := d.Create(ctx, testRecord(key, "u"), 0); !errors.Is(err, errKey) {
+			if err := d.Create(ctx, testRecord(key, "u"), 0, nil); !errors.Is(err, errKey) {
 				t.Errorf("Create(%q) = %v, want errKey", key, err)
 			}
 		}
@@ -161,7 +161,7 @@ func TestAllAtOnceStaysSound(t *testing.T) {
 				case 4:
 					err = d.UpdateValue(ctx, user, time.Now().Add(time.Duration(i%3)*time.Second), func(old []byte) ([]byte, error) { return append(old, 'x'), nil })
 				default:
-					err = d.Create(ctx, testRecord(key, user), 4)
+					err = d.Create(ctx, testRecord(key, user), 4, nil)
 				}
 				if err != nil && !errors.Is(err, session.ErrFull) && !errors.Is(err, session.ErrNotFound) {
 					t.Errorf("round %d: %v", i, err)

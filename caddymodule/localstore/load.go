@@ -15,7 +15,7 @@ type stale struct {
 	highest uint64   // number of all records, where it is not the file's own count
 }
 
-// maxNumber is more than a file ever counts to. A record beyond it is none of ours,
+// maxNumber is more than a file ever counts to. A record beyond it is not ours,
 // and nothing could be numbered after it.
 const maxNumber = 1 << 62
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"os/user"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -52,10 +51,6 @@ func TestFileOfAnotherUser(t *testing.T) {
 		os.Chmod(filepath.Dir(file), 0o755)
 		return file
 	}
-	me, err := user.Current()
-	if err != nil {
-		t.Fatal(err)
-	}
 	for name, tt := range map[string]struct {
 		file func(t *testing.T) (file, says string)
 	}{
@@ -98,16 +93,6 @@ func TestFileOfAnotherUser(t *testing.T) {
 				for _, want := range []string{"session file " + file, says, "the gateway runs", "chmod u+rw", "another file"} {
 					if !strings.Contains(err.Error(), want) {
 						t.Errorf("the error does not say %q: %v", want, err)
-					}
-				}
-				todo := "run  chown somebody "
-				if strings.HasPrefix(says, "the directory") {
-					todo = "name a file in a directory of that user's"
-				}
-				says += " " + me.Username + " and has mode "
-				for _, want := range []string{says, "the gateway runs as user somebody: " + todo} {
-					if got := access(file, &user.User{Uid: "4294967290", Username: "somebody"}); !strings.Contains(got, want) {
-						t.Errorf("access = %s, which does not say %q", got, want)
 					}
 				}
 				if n := strings.Count(err.Error(), "session file"); n != 1 {

@@ -52,10 +52,15 @@ func (d *DB) load(ctx context.Context, key string) (*entry, error) {
 
 // Create adds a session. When the database is full it fails with
 // session.ErrFull, unless it takes the place of a session of the same user or of
-// an expired one.
-func (d *DB) Create(ctx context.Context, rec session.Record, limit int) error {
+// an expired one. The user's value is changed before.
+func (d *DB) Create(ctx context.Context, rec session.Record, limit int, change func([]byte) ([]byte, error)) error {
 	if err := checkRecord(rec); err != nil {
 		return err
+	}
+	if change != nil {
+		if err := d.UpdateValue(ctx, rec.User, rec.ExpiresAt, change); err != nil {
+			return err
+		}
 	}
 	r := record{
 		kind: kindSession, due: due{at: stamp(rec.ExpiresAt)}, issued: stamp(rec.IssuedAt),
@@ -126,7 +131,7 @@ func excess(have []record, key string, limit int, now int64) (out []record) {
 }
 
 // Update replaces the value of a live session. change runs in the caller's
-// goroutine, on what was read; the result is written only if that still stands,
+// goroutine, on what was read; the result is written only if nothing has changed it,
 // else change runs again.
 func (d *DB) Update(ctx context.Context, key string, change func([]byte) ([]byte, error)) error {
 	for {

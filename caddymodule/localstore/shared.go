@@ -114,12 +114,12 @@ func (s *shared) Mark(ctx context.Context, key string, until time.Time) (bool, e
 }
 
 // Create implements session.Store.
-func (s *shared) Create(ctx context.Context, rec session.Record, limit int) error {
+func (s *shared) Create(ctx context.Context, rec session.Record, limit int, change func([]byte) ([]byte, error)) error {
 	d, err := s.open(ctx)
 	if err != nil {
 		return err
 	}
-	return d.Create(ctx, rec, limit)
+	return d.Create(ctx, rec, limit, change)
 }
 
 // Get implements session.Store.

@@ -69,7 +69,7 @@ func TestRequestsBeforeTheStart(t *testing.T) {
 	var wg sync.WaitGroup
 	for _, call := range []func() error{
 		func() error { _, err := s.Mark(ctx, "m", time.Now().Add(time.Hour)); return err },
-		func() error { return s.Create(ctx, testRecord("new", "v"), 0) },
+		func() error { return s.Create(ctx, testRecord("new", "v"), 0, nil) },
 		func() error { _, _, err := s.Get(ctx, "old"); return err },
 		func() error { return s.Update(ctx, "old", func(v []byte) ([]byte, error) { return v, nil }) },
 		func() error { return s.Delete(ctx, "absent") },
@@ -95,7 +95,7 @@ func TestRequestsBeforeTheStart(t *testing.T) {
 		t.Errorf("%d sessions, want 2", n)
 	}
 	mustCreate(t, s, "third", "v")
-	if err := s.Create(ctx, testRecord("fourth", "v"), 0); !errors.Is(err, session.ErrFull) {
+	if err := s.Create(ctx, testRecord("fourth", "v"), 0, nil); !errors.Is(err, session.ErrFull) {
 		t.Errorf("Create = %v, want ErrFull: a limit that was set before the file was opened holds", err)
 	}
 	cleanup(t, s)
@@ -104,7 +104,8 @@ func TestRequestsBeforeTheStart(t *testing.T) {
 	}
 }
 
-// Whoever opens waits no longer than he may, and Cleanup leaves nobody at it.
+// A caller that opens the file waits no longer than its context allows, and Cleanup
+// leaves no one at it.
 func TestGivingUpWhileOpening(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	file := filepath.Join(t.TempDir(), "sessions.db")
@@ -125,8 +126,8 @@ func TestGivingUpWhileOpening(t *testing.T) {
 	cleanup(t, provision(t, file, 0)) // nobody has it open any more
 }
 
-// Who validates may be another user than the gateway's: nothing may be left that
-// only he can write.
+// A configuration may be validated by another user than the gateway's: nothing may be
+// left that only that user can write.
 func TestValidatingMakesNothing(t *testing.T) {
 	dir := t.TempDir()
 	plain := filepath.Join(dir, "plain")

@@ -61,7 +61,7 @@ type Store struct {
 	File string `json:"file,omitempty"`
 
 	// How many sessions may be live at the same time. As many marks of redeemed
-	// login codes may stand for their ten minutes, those of failed logins too,
+	// login codes may be kept for their ten minutes, those of failed logins too,
 	// and the WeChat session keys of twice as many users are kept; both of them
 	// at least 100000. A reload may change it: sessions stay. Default: 1000000.
 	MaxSessions int `json:"max_sessions,omitempty"`

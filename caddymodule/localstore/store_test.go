@@ -137,7 +137,7 @@ func TestFailedReloadReleasesNothingItDidNotTake(t *testing.T) {
 		cleanup(t, rolledBack)
 	}
 	wantValue(t, serving, "a", "value")
-	if err := serving.Create(ctx, testRecord("b", "v"), 0); !errors.Is(err, session.ErrFull) {
+	if err := serving.Create(ctx, testRecord("b", "v"), 0, nil); !errors.Is(err, session.ErrFull) {
 		t.Errorf("Create = %v, want ErrFull: the limit of a rolled back configuration is still in force", err)
 	}
 	name, _ := resolve(file)
@@ -189,15 +189,15 @@ func TestUnmarshalCaddyfile(t *testing.T) {
 		{in: "local /var/lib/s.db", want: Store{File: "/var/lib/s.db"}},
 		{in: "local s.db {\n max_sessions 5000\n}", want: Store{File: "s.db", MaxSessions: 5000}},
 		{in: "local {\n max_sessions 5000\n}", want: Store{MaxSessions: 5000}},
-		{in: "local a.db b.db", err: `found "b.db" behind it`},
+		{in: "local a.db b.db", err: "takes one file"},
 		{in: `local ""`, err: "empty"},
 		{in: "local {\n max_session 5000\n}", err: `unknown option "max_session"`},
 		{in: "local {\n max_sessions\n}", err: "needs a number"},
-		{in: "local {\n max_sessions 5 6\n}", err: `found "6" behind it`},
-		{in: "local {\n max_sessions many\n}", err: `not "many"`},
-		{in: "local {\n max_sessions 0\n}", err: `not "0"`},
+		{in: "local {\n max_sessions 5 6\n}", err: "takes one number"},
+		{in: "local {\n max_sessions many\n}", err: "is not a whole number"},
+		{in: "local {\n max_sessions 0\n}", err: "is not a whole number"},
 		{in: "local {\n max_sessions 5\n max_sessions 5\n}", err: "given twice"},
-		{in: "local {\n max_sessions 5 {\n x\n }\n}", err: "unexpected block"},
+		{in: "local {\n max_sessions 5 {\n x\n }\n}", err: "takes no block"},
 	} {
 		var s Store
 		err := s.UnmarshalCaddyfile(caddyfile.NewTestDispenser(tt.in))

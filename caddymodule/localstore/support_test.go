@@ -25,7 +25,7 @@ func testRecord(key, user string) session.Record {
 
 func mustCreate(t *testing.T, s session.Store, key, user string) {
 	t.Helper()
-	if err := s.Create(ctx, testRecord(key, user), 0); err != nil {
+	if err := s.Create(ctx, testRecord(key, user), 0, nil); err != nil {
 		t.Fatalf("Create(%s) = %v, want nil", key, err)
 	}
 }

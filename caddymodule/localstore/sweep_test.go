@@ -34,7 +34,7 @@ func TestExpiredLeavesTheFile(t *testing.T) {
 		for i := range 1000 {
 			r := testRecord(fmt.Sprint("s", i), fmt.Sprint("u", i%300))
 			r.ExpiresAt, r.Value = until, make([]byte, 200)
-			if err := d.Create(ctx, r, 0); err != nil {
+			if err := d.Create(ctx, r, 0, nil); err != nil {
 				t.Fatal(err)
 			}
 			d.Mark(ctx, r.Key, until)
@@ -75,7 +75,7 @@ func TestSweepOnASlowDisk(t *testing.T) {
 	d := fresh(t, Options{})
 	r := testRecord("a", "u")
 	r.ExpiresAt = time.Now().Add(100 * time.Millisecond)
-	if err := d.Create(ctx, r, 0); err != nil {
+	if err := d.Create(ctx, r, 0, nil); err != nil {
 		t.Fatal(err)
 	}
 	time.Sleep(100 * time.Millisecond)
@@ -102,7 +102,7 @@ func TestFileDoesNotGrowWithoutBound(t *testing.T) {
 			for i := range 300 {
 				r := testRecord(fmt.Sprint(round, "-", i), fmt.Sprint(round, "u", i))
 				r.ExpiresAt, r.Value = time.Now().Add(time.Minute), make([]byte, 1000)
-				if err := d.Create(ctx, r, 3); err != nil {
+				if err := d.Create(ctx, r, 3, nil); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -28,7 +28,7 @@ func (d *DB) Mark(ctx context.Context, key string, until time.Time) (bool, error
 	return *first, nil
 }
 
-// mark asks the index alone: that a mark stands, and until when, is known there even
+// mark asks the index alone: whether a mark is set, and until when, is known there even
 // when the disk has damaged it.
 func (t *txn) mark(key string, expires int64) (first bool, err error) {
 	t.reclaim(kindMark, 1, 0)

@@ -43,7 +43,7 @@ type op struct {
 }
 
 // write runs apply in a transaction and returns when that is on disk. When the
-// caller gives up first, nobody knows: the write happens as a whole or not at
+// caller gives up first, the outcome is unknown: the write happens as a whole or not at
 // all, and what apply captured must not be read.
 func (d *DB) write(ctx context.Context, apply func(*txn) error) error {
 	if err := ctx.Err(); err != nil {
@@ -220,7 +220,7 @@ func (d *DB) inFile(number int) (there bool) {
 }
 
 // applySafely runs an operation; a page that cannot be read spoils the
-// transaction, for nobody knows how far the operation came.
+// transaction, because it is not known how far the operation came.
 func applySafely(o *op, t *txn) error {
 	err := guard(func() error { return o.apply(t) })
 	if d, ok := err.(unreadable); ok {

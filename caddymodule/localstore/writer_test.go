@@ -54,7 +54,7 @@ func TestHangingDisk(t *testing.T) {
 	brief, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
 	defer cancel()
 	calls := map[string]func(context.Context) error{
-		"Create": func(c context.Context) error { return d.Create(c, testRecord("b", "u"), 0) },
+		"Create": func(c context.Context) error { return d.Create(c, testRecord("b", "u"), 0, nil) },
 		"Delete": func(c context.Context) error { return d.Delete(c, "a") },
 		"Update": func(c context.Context) error {
 			return d.Update(c, "a", func(v []byte) ([]byte, error) { return v, nil })
@@ -80,7 +80,7 @@ func TestHangingDisk(t *testing.T) {
 	wantValue(t, d, "a", "value") // reads go on
 	wg.Wait()
 	release()
-	if err := d.Create(ctx, testRecord("c", "u"), 0); err != nil {
+	if err := d.Create(ctx, testRecord("c", "u"), 0, nil); err != nil {
 		t.Errorf("Create once the disk answers = %v, want nil", err)
 	}
 	sound(t, d)
@@ -92,7 +92,7 @@ func TestCloseEndsWaiters(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 50 {
 		wg.Go(func() {
-			if err := d.Create(ctx, testRecord(fmt.Sprint(i), "u"), 0); err != nil && !errors.Is(err, errClosed) {
+			if err := d.Create(ctx, testRecord(fmt.Sprint(i), "u"), 0, nil); err != nil && !errors.Is(err, errClosed) {
 				t.Errorf("Create = %v, want nil or errClosed", err)
 			}
 		})
@@ -103,7 +103,7 @@ func TestCloseEndsWaiters(t *testing.T) {
 		t.Errorf("Close = %v, want nil", err)
 	}
 	wg.Wait()
-	if err := d.Create(ctx, testRecord("late", "u"), 0); !errors.Is(err, errClosed) {
+	if err := d.Create(ctx, testRecord("late", "u"), 0, nil); !errors.Is(err, errClosed) {
 		t.Errorf("Create after Close = %v, want errClosed", err)
 	}
 }
@@ -151,8 +151,8 @@ func TestClockSetBack(t *testing.T) {
 	wantValue(t, d, "a", "value")
 }
 
-// More sessions than are cached: the others are read from the file, and who has
-// a lease on one that had to make room asks again.
+// More sessions than are cached: the others are read from the file, and a
+// holder of a lease on one that had to make room asks again.
 func TestCacheIsBounded(t *testing.T) {
 	c := newCache()
 	const n = cacheEntries + cacheEntries/2
@@ -191,7 +191,7 @@ func TestCacheIsBounded(t *testing.T) {
 	}
 }
 
-// A reader has read the file when a logout changes it: what he read must not
+// A reader has read the file when a logout changes it: what was read must not
 // be cached behind the logout's back.
 func TestFillAfterChangeIsRefused(t *testing.T) {
 	c := newCache()

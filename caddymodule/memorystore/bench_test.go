@@ -31,7 +31,7 @@ func fill(b *testing.B, table *Table, until time.Time) []string {
 	for i := range keys {
 		r := randomRecord(until)
 		keys[i] = r.Key
-		if err := table.Create(ctx, r, 10); err != nil {
+		if err := table.Create(ctx, r, 10, nil); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -76,7 +76,7 @@ func BenchmarkCreate(b *testing.B) {
 	for b.Loop() {
 		r := recs[i%len(recs)]
 		i++
-		if err := table.Create(ctx, r, 10); err != nil {
+		if err := table.Create(ctx, r, 10, nil); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -95,7 +95,7 @@ func BenchmarkMemory(b *testing.B) {
 		before := heap()
 		table := New(Limits{})
 		for range million {
-			if err := table.Create(ctx, randomRecord(time.Now().Add(time.Hour)), 10); err != nil {
+			if err := table.Create(ctx, randomRecord(time.Now().Add(time.Hour)), 10, nil); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -113,7 +113,7 @@ func BenchmarkGetDuringSweep(b *testing.B) {
 		table.close() // the sweep below is the only one
 		table.stop = make(chan struct{})
 		live := randomRecord(time.Now().Add(time.Hour))
-		if err := table.Create(ctx, live, 0); err != nil {
+		if err := table.Create(ctx, live, 0, nil); err != nil {
 			b.Fatal(err)
 		}
 		expire := time.Now().Add(30 * time.Second)

@@ -25,7 +25,7 @@ type Limits struct {
 	// How many sessions may be live. Default: 1000000.
 	Sessions int
 
-	// How many marks of redeemed codes may stand, of failed logins too.
+	// How many marks of redeemed codes may be kept, those of failed logins too.
 	// Default: as Sessions, at least 100000.
 	Marks int
 

@@ -15,7 +15,7 @@ import (
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
-// A flood of logins fills the table. Who is logged in must stay logged in.
+// A flood of logins fills the table. Users who are logged in stay so.
 func TestFullTableThrowsNobodyOut(t *testing.T) {
 	table := New(Limits{Sessions: 10})
 	defer table.Close()
@@ -24,7 +24,7 @@ func TestFullTableThrowsNobodyOut(t *testing.T) {
 	}
 	_, lease, _ := table.Get(ctx, "s0")
 	for i := range 100 {
-		if err := table.Create(ctx, testRecord(fmt.Sprint("x", i), fmt.Sprint("x", i)), 1); !errors.Is(err, session.ErrFull) {
+		if err := table.Create(ctx, testRecord(fmt.Sprint("x", i), fmt.Sprint("x", i)), 1, nil); !errors.Is(err, session.ErrFull) {
 			t.Fatalf("Create = %v, want ErrFull", err)
 		}
 	}
@@ -54,12 +54,12 @@ func TestFullTableTakesWhatReplaces(t *testing.T) {
 		short.ExpiresAt = time.Now().Add(10 * time.Millisecond)
 		mustCreate(t, table, "a", "u")
 		mustCreate(t, table, "b", "v")
-		if err := table.Create(ctx, short, 0); err != nil {
+		if err := table.Create(ctx, short, 0, nil); err != nil {
 			t.Fatal(err)
 		}
 		full := func(what string, want error, r session.Record, limit int) {
 			t.Helper()
-			if err := table.Create(ctx, r, limit); !errors.Is(err, want) {
+			if err := table.Create(ctx, r, limit, nil); !errors.Is(err, want) {
 				t.Errorf("%s: Create = %v, want %v", what, err, want)
 			}
 			if n := held(table); n > 3 {
@@ -102,7 +102,7 @@ func TestCountIsExact(t *testing.T) {
 						table.DeleteUser(ctx, user)
 					}
 				default:
-					if err := table.Create(ctx, testRecord(key, user), 4); err != nil && !errors.Is(err, session.ErrFull) {
+					if err := table.Create(ctx, testRecord(key, user), 4, nil); err != nil && !errors.Is(err, session.ErrFull) {
 						t.Errorf("Create = %v, want nil or ErrFull", err)
 					}
 				}
@@ -170,7 +170,7 @@ func TestMarksValuesAndBytesAreBounded(t *testing.T) {
 		n := 0
 		for ; n < 1000 && err == nil; n++ {
 			r.Key = fmt.Sprint(n)
-			err = table.Create(ctx, r, 0)
+			err = table.Create(ctx, r, 0, nil)
 		}
 		if want := minBytes/maxValue + 1; !errors.Is(err, session.ErrFull) || n != want {
 			t.Errorf("create %d of 64 KiB = %v, want ErrFull at %d", n, err, want)
@@ -179,7 +179,7 @@ func TestMarksValuesAndBytesAreBounded(t *testing.T) {
 			t.Errorf("Update to less = %v, want nil", err)
 		}
 		r.Value = make([]byte, maxValue+1)
-		if err := table.Create(ctx, r, 0); !errors.Is(err, errTooLarge) {
+		if err := table.Create(ctx, r, 0, nil); !errors.Is(err, errTooLarge) {
 			t.Errorf("Create of too much = %v, want errTooLarge", err)
 		}
 	})
@@ -194,7 +194,7 @@ func TestSweepGivesEverythingBack(t *testing.T) {
 		for i := range 1000 {
 			r := testRecord(fmt.Sprint("s", i), fmt.Sprint("u", i%300))
 			r.ExpiresAt = until
-			if err := table.Create(ctx, r, 0); err != nil {
+			if err := table.Create(ctx, r, 0, nil); err != nil {
 				t.Fatal(err)
 			}
 			table.Mark(ctx, r.Key, until)
@@ -237,7 +237,7 @@ func TestCheckFindsAFullTable(t *testing.T) {
 		want("room for one", nil)
 		brief := testRecord("b", "u")
 		brief.ExpiresAt = time.Now().Add(time.Second)
-		if err := table.Create(ctx, brief, 0); err != nil {
+		if err := table.Create(ctx, brief, 0, nil); err != nil {
 			t.Fatal(err)
 		}
 		want("no room for a session", session.ErrFull)

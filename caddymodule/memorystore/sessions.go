@@ -49,12 +49,18 @@ func (t *table) Get(ctx context.Context, key string) (session.Record, *session.L
 
 // Create adds a session. When the table is full it fails with session.ErrFull,
 // unless it takes the place of a session of the same user or of an expired one.
-func (t *table) Create(ctx context.Context, rec session.Record, limit int) error {
+// The user's value is changed before.
+func (t *table) Create(ctx context.Context, rec session.Record, limit int, change func([]byte) ([]byte, error)) error {
 	if len(rec.Value) > maxValue {
 		return errTooLarge
 	}
 	if !time.Now().Before(rec.ExpiresAt) {
 		return t.Delete(ctx, rec.Key)
+	}
+	if change != nil {
+		if err := t.UpdateValue(ctx, rec.User, rec.ExpiresAt, change); err != nil {
+			return err
+		}
 	}
 	value := bytes.Clone(rec.Value) // the caller's may be part of something large
 	return t.retry(ctx, t.sessions, func() error {

@@ -46,7 +46,7 @@ func (p pooled) Destruct() error {
 // their own sessions.
 type Store struct {
 	// How many sessions may be live at the same time. As many marks of redeemed
-	// login codes may stand for their ten minutes, those of failed logins too,
+	// login codes may be kept for their ten minutes, those of failed logins too,
 	// and the WeChat session keys of twice as many users are kept; both of them
 	// at least 100000. A reload may change it: sessions stay. Default: 1000000.
 	MaxSessions int `json:"max_sessions,omitempty"`

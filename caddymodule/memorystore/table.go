@@ -16,7 +16,7 @@ import (
 //
 // Locks are taken in this order: stripes of users (the lower first), then one
 // shard of a shelf, then go-cache's own. A session is put, replaced and removed
-// only by who holds the stripe of its user (and of the one it replaces), so
+// only by a caller that holds the stripe of its user (and of the one it replaces), so
 // shelf and index always agree. Functions of callers run under no lock.
 type table struct {
 	sessions, marks, values *shelf

@@ -27,7 +27,7 @@ func TestUsersThatTakeEachOthersKeyDoNotDeadlock(t *testing.T) {
 		for w := range 4 {
 			wg.Go(func() {
 				for i := range 10_000 {
-					if err := table.Create(ctx, testRecord(fmt.Sprint("key", i%2), []string{a, b}[w%2]), 0); err != nil {
+					if err := table.Create(ctx, testRecord(fmt.Sprint("key", i%2), []string{a, b}[w%2]), 0, nil); err != nil {
 						t.Errorf("Create = %v, want nil", err)
 					}
 				}

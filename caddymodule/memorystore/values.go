@@ -10,7 +10,7 @@ import (
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
-// Mark sets a mark unless it stands. One that would not stand at all is not
+// Mark sets a mark unless it is set. One that would be over at once is not
 // set, and takes none away: that would let a code be redeemed twice.
 func (t *table) Mark(ctx context.Context, key string, until time.Time) (first bool, err error) {
 	err = t.retry(ctx, t.marks, func() error {

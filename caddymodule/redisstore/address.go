@@ -76,14 +76,14 @@ type address struct {
 func readURL(text string, resolve func(string) (string, error)) (a address, err error) {
 	if !strings.Contains(text, "://") { // all of it is a placeholder
 		if text, err = resolve(text); err != nil {
-			return a, errors.New("a placeholder resolves to nothing")
+			return a, errors.New("the placeholder resolves to nothing: set the environment variable, or put the value into the file")
 		}
 	}
 	part := func(s, what string) (string, error) {
 		if strings.Contains(s, "{") {
 			resolved, err := resolve(s)
 			if err != nil {
-				return "", fmt.Errorf("a placeholder in the %s resolves to nothing", what)
+				return "", fmt.Errorf("a placeholder in the %s resolves to nothing: set the environment variable, or put the value into the file", what)
 			}
 			if resolved != s {
 				return resolved, nil // taken as it is
@@ -104,7 +104,14 @@ func readURL(text string, resolve func(string) (string, error)) (a address, err 
 		return a, errors.New("it must begin with redis:// or rediss://")
 	}
 	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
-		user, password, has := strings.Cut(rest[:at], ":")
+		account := rest[:at]
+		user, password, has := strings.Cut(account, ":")
+		if !has && strings.Contains(account, "{") { // one placeholder for both
+			if account, err = resolve(account); err != nil {
+				return a, errors.New("the placeholder for user and password resolves to nothing: set the environment variable, or put the value into the file")
+			}
+			user, password, has = strings.Cut(account, ":")
+		}
 		if !has {
 			return a, errors.New("it has a user but no password: write user:password@, or :password@")
 		}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	opt "github.com/caddy-wechat/caddy-wechat/caddymodule/internal/option"
 )
 
 // UnmarshalCaddyfile sets up the store from Caddyfile tokens. Syntax:
@@ -42,7 +44,7 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "mode":
 			err = texts(d, &s.Mode)
 			if err == nil && s.Mode != ModeSingle && s.Mode != ModeCluster && s.Mode != ModeSentinel {
-				err = d.Errf("mode must be single, cluster or sentinel, not %q", s.Mode)
+				err = d.Errf("mode must be single, cluster or sentinel%s", not(s.Mode))
 			}
 		case "master":
 			err = texts(d, &s.Master)
@@ -68,7 +70,7 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "wait_replicas":
 			err = s.unmarshalWait(d)
 		default:
-			return d.Errf("unknown option %q of store redis", option)
+			return d.Errf("%s of store redis: there are mode, master, prefix, tls_ca, tls_cert, tls_server_name, sentinel_auth and wait_replicas", unknown(option))
 		}
 		if err != nil {
 			return err
@@ -77,10 +79,13 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return d.Errf("unexpected block behind %s", option)
 		}
 	}
+	urls := s.hideURLs()
 	if option, err := s.checkWritten(); err != nil {
 		where := at[option]
 		return where.WrapErr(err)
 	}
+	s.URLs = urls
+	s.SentinelPassword, _ = opt.HideSecret(s.SentinelPassword)
 	return nil
 }
 
@@ -122,13 +127,13 @@ func (s *Store) unmarshalWait(d *caddyfile.Dispenser) error {
 	}
 	n, err := strconv.Atoi(args[0])
 	if err != nil || n < 0 || n > 100 {
-		return d.Errf("wait_replicas must be a number from 0 to 100, not %q", args[0])
+		return d.Errf("wait_replicas must be a number from 0 to 100%s", not(args[0]))
 	}
 	s.WaitReplicas = &n
 	if len(args) == 2 {
 		timeout, err := caddy.ParseDuration(args[1])
 		if err != nil || timeout <= 0 || timeout > maxWait {
-			return d.Errf("the timeout of wait_replicas must be a duration of at most %v, not %q", maxWait, args[1])
+			return d.Errf("the timeout of wait_replicas must be a duration of at most %v%s", maxWait, not(args[1]))
 		}
 		s.WaitTimeout = caddy.Duration(timeout)
 	}

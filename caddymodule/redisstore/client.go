@@ -5,7 +5,6 @@ package redisstore
 import (
 	"context"
 	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"time"
@@ -61,22 +60,36 @@ func (c *Client) Close() error {
 	return nil
 }
 
-// Check asks every server that is needed for a sign of life now.
+// Check writes to every server that is needed what a login writes, on a name of
+// its own that is gone after seconds.
 func (c *Client) Check(ctx context.Context) error {
 	return bounded(ctx, func(ctx context.Context) error {
 		t, err := c.link.topology()
 		if err != nil {
 			return err
 		}
-		if t.slots != nil {
-			for slot, n := range t.slots {
-				if n == nil {
-					return fmt.Errorf("redis: no server has slot %d of the cluster", slot)
-				}
+		servers := make(map[*node]string) // a name on each
+		if t.one != nil {
+			servers[t.one] = c.tune.names.probe(rand.Text())
+		}
+		for slot, n := range t.slots {
+			if n == nil {
+				return fmt.Errorf("redis: no server has slot %d of the cluster", slot)
 			}
 		}
-		for _, n := range t.nodes {
-			if _, err := n.read(ctx, []string{"PING"}); err != nil {
+		for tries := 0; len(servers) < len(t.nodes) && tries < 100*len(t.nodes); tries++ {
+			name := c.tune.names.probe(rand.Text())
+			if n, err := c.link.pick(name); err == nil && servers[n] == "" {
+				servers[n] = name
+			}
+		}
+		for _, name := range servers {
+			err := c.transact(ctx, name, func(t *tx) error {
+				_, err := t.exec([]string{"SET", name, "1", "NX", "PX", "10000"}, []string{"DEL", name},
+					[]string{"HSET", name, "x", "1"}, []string{"PEXPIREAT", name, pxat(expiry(time.Now().Add(10 * time.Second)))})
+				return err
+			})
+			if err != nil {
 				return err
 			}
 		}
@@ -93,41 +106,26 @@ func (c *Client) try() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), connectWait)
 	defer cancel()
-	name := func() string {
-		var b [16]byte
-		rand.Read(b[:])
-		return base64.RawURLEncoding.EncodeToString(b[:])
-	}
-	key, user, until := name(), name(), time.Now().Add(5*time.Second)
+	user, until := rand.Text()[:userLen], time.Now().Add(5*time.Second)
 	same := func(v []byte) ([]byte, error) { return v, nil }
-	rec := session.Record{Key: key, User: user, IssuedAt: time.Now(), ExpiresAt: until}
-	_, err := c.Mark(ctx, key, until)
-	if err == nil {
-		err = c.UpdateValue(ctx, key, until, same)
+	rec := session.Record{Key: user + "aaaaaaaa", User: user, IssuedAt: time.Now(), ExpiresAt: until}
+	next := rec
+	next.Key = user + "bbbbbbbb"
+	for _, call := range []func() error{
+		func() error { _, err := c.Mark(ctx, user, until); return err },
+		func() error { return c.Create(ctx, rec, 1, same) },
+		func() error { return c.Create(ctx, next, 1, nil) }, // pushes the first one out
+		func() error { return c.Update(ctx, next.Key, same) },
+		func() error { _, err := c.List(ctx, user); return err },
+		func() error { _, err := c.Count(ctx); return err },
+		func() error { return c.Delete(ctx, next.Key) },
+		func() error { _, err := c.DeleteUser(ctx, user); return err },
+	} {
+		if err := call(); err != nil {
+			return err
+		}
 	}
-	if err == nil {
-		err = c.Create(ctx, rec, 1)
-	}
-	if err == nil {
-		err = c.Update(ctx, key, same)
-	}
-	if err == nil {
-		rec.Key = name()
-		err = c.Create(ctx, rec, 1) // pushes the first one out
-	}
-	if err == nil {
-		_, err = c.List(ctx, user)
-	}
-	if err == nil {
-		_, err = c.count(ctx, []int{groupOf(user)})
-	}
-	if err == nil {
-		err = c.Delete(ctx, rec.Key)
-	}
-	if err == nil {
-		_, err = c.DeleteUser(ctx, user)
-	}
-	return err
+	return nil
 }
 
 // bounded runs a call within callLimit. Its own limit is a failure of Redis; the

@@ -61,7 +61,7 @@ func TestAddresses(t *testing.T) {
 		{mode: "cluster", urls: "redis://:secret@a redis://:other@b", err: "same in all"},
 		{mode: "cluster", urls: "redis://a rediss://b", err: "same in all"},
 		{mode: "cluster", urls: "redis://a/1", err: "no databases"},
-		{mode: "clutser", urls: "redis://a", err: "clutser"},
+		{mode: "clutser", urls: "redis://a", err: "mode must be"},
 		{urls: "", err: "no url"},
 	} {
 		dep, err := d(tt.mode, strings.Fields(tt.urls)...)

@@ -4,10 +4,9 @@ package redisstore
 
 import (
 	"context"
-	"encoding/binary"
-	"fmt"
-	"maps"
-	"slices"
+	"errors"
+	"strconv"
+	"sync"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -15,29 +14,75 @@ import (
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
-// Every group of users has, for each app, a sorted set of its sessions by expiry:
-// in the slot of those users, so that it changes in the very transaction of a
-// login or logout, at the cost of no further exchange. One set for a whole app
-// would be on one server of a Cluster, and in the way of every login; one for each
-// user could not be found without a look at every user.
+// One hash has, for each app and minute, how many sessions end in that minute.
+// Sessions that expire leave the number without a command. What changes is
+// gathered for a second and written together, a few numbers however many logins
+// there were, so that one key is in nobody's way: all sessions of an app expire
+// equally late, in the same minute if they began in the same.
 //
-// What Redis lost, and a login that met the end of all the user's sessions on
-// another node, shows in the number until its expiry, and nowhere else: who is
-// logged in is never asked here.
+// What a node has not written when it crashes is missing until it would have
+// expired, and so shows what Redis lost. Who is logged in is never asked here.
+const (
+	minute      = 60_000 // milliseconds
+	tallyEvery  = time.Second
+	maxTally    = 100_000             // numbers: beyond it Redis is away for long, and charts have other worries
+	tallyExpiry = 32 * 24 * time.Hour // of the hash, at least, after the last change
+	countBatch  = 1000                // numbers in a command
+)
 
-// countBatch is how many groups are asked about in one exchange: Redis answers
-// others in between.
-const countBatch = 128
+// tally is what is still to be written, by hash and field.
+type tally struct {
+	mu      sync.Mutex
+	changes map[string]map[string]int
+	size    int
+}
 
-// Count returns how many live sessions there are, by app. It asks on connections
-// that are not tracked: a counter changes with every login.
-func (c *Client) Count(ctx context.Context) (counts map[string]int, err error) {
-	groups := make([]int, groupCount)
-	for g := range groups {
-		groups[g] = g
+func (t *tally) add(key, field string, delta int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.changes == nil {
+		t.changes = make(map[string]map[string]int)
 	}
+	fields := t.changes[key]
+	if fields == nil {
+		fields = make(map[string]int)
+		t.changes[key] = fields
+	}
+	if _, known := fields[field]; !known {
+		if t.size >= maxTally {
+			return
+		}
+		t.size++
+	}
+	fields[field] += delta
+}
+
+// take returns what is to be written to a hash, which is the taker's now.
+func (t *tally) take(key string) map[string]int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	fields := t.changes[key]
+	t.size -= len(fields)
+	delete(t.changes, key)
+	return fields
+}
+
+// count notes that sessions of a user which end at a moment are more, or less.
+func (c *Client) count(user string, ends int64, delta int) {
+	if over(ends) {
+		return
+	}
+	minutes := (ends + minute - 1) / minute
+	c.link.tally.add(c.tune.names.counts(), session.AppTagOf(user)+strconv.FormatInt(minutes, 36), delta)
+}
+
+// Count returns how many live sessions there are, by app.
+func (c *Client) Count(ctx context.Context) (counts map[string]int, err error) {
 	err = bounded(ctx, func(ctx context.Context) error {
-		counts, err = c.count(ctx, groups)
+		if err := c.writeTally(ctx); err != nil {
+			return err
+		}
+		counts, err = c.readCounts(ctx)
 		return err
 	})
 	if err != nil {
@@ -46,120 +91,107 @@ func (c *Client) Count(ctx context.Context) (counts map[string]int, err error) {
 	return counts, nil
 }
 
-// count counts the sessions in some groups.
-func (c *Client) count(ctx context.Context, groups []int) (map[string]int, error) {
-	batches := make(map[*node][]int)
-	for _, g := range groups {
-		n, err := c.link.pick(c.tune.names.apps(g))
-		if err != nil {
-			return nil, err
-		}
-		batches[n] = append(batches[n], g)
-	}
-	sum := make(map[string]int)
-	for _, batch := range batches {
-		for part := range slices.Chunk(batch, countBatch) {
-			var found map[string]int
-			err := c.transact(ctx, c.tune.names.apps(part[0]), true, func(t *tx) (err error) {
-				found, err = t.count(part)
-				return err
-			})
-			if err != nil {
-				return nil, err
-			}
-			for app, n := range found {
-				sum[app] += n
-			}
-		}
-	}
-	return sum, nil
-}
-
-// count asks one server: for the apps of each group, and then for their numbers.
-func (t *tx) count(groups []int) (map[string]int, error) {
-	names := t.tune.names
-	cmds := make([][]string, len(groups))
-	for i, g := range groups {
-		cmds[i] = []string{"HGETALL", names.apps(g)}
-	}
-	answers, err := t.read(cmds...)
-	if err != nil {
-		return nil, err
-	}
-	var of []string // the app of each command
-	cmds = cmds[:0]
-	live := fmt.Sprintf("(%d", time.Now().UnixMilli())
-	for i, a := range answers {
-		apps, err := appsIn(a)
-		if err != nil {
-			return nil, err
-		}
-		for app := range apps {
-			of = append(of, app)
-			cmds = append(cmds, []string{"ZCOUNT", names.counter(groups[i], app), live, "+inf"})
-		}
-	}
+// readCounts sums up, and forgets minutes that are over. It asks on a connection
+// that is not tracked: the hash changes every second.
+func (c *Client) readCounts(ctx context.Context) (map[string]int, error) {
+	key := c.tune.names.counts()
 	counts := make(map[string]int)
-	if len(cmds) == 0 {
-		return counts, nil
-	}
-	if answers, err = t.read(cmds...); err != nil {
-		return nil, err
-	}
-	for i, a := range answers {
-		n, err := a.AsInt64()
+	err := c.transact(ctx, key, func(t *tx) error {
+		answers, err := t.read([]string{"HGETALL", key})
+		if errors.Is(err, errDamaged) {
+			_, err = t.do([]string{"DEL", key}) // no hash of ours
+			return err
+		}
 		if err != nil {
-			return nil, errDamaged
+			return err
 		}
-		counts[of[i]] += int(n)
-	}
-	return counts, nil
-}
-
-// counting are the writes that count a session that was made and discount those
-// that it pushed out. kept says until when Redis keeps the counters of the group.
-func (n names) counting(rec session.Record, out []string, kept map[string]int64) [][]string {
-	group, app, until := groupOf(rec.User), session.AppTagOf(rec.User), expiry(rec.ExpiresAt)
-	counter := n.counter(group, app)
-	writes := [][]string{
-		{"ZADD", counter, fmt.Sprint(until), rec.Key},
-		{"ZREMRANGEBYSCORE", counter, "-inf", fmt.Sprint(time.Now().UnixMilli())}, // those who never logged out
-	}
-	if len(out) > 0 {
-		writes = append(writes, n.discounting(rec.User, out))
-	}
-	if kept[app] < until {
-		kept[app] = spare(until)
-		writes = append(writes,
-			[]string{"HSET", n.apps(group), app, encodeMoment(kept[app])},
-			[]string{"PEXPIREAT", n.apps(group), pxat(slices.Max(slices.Collect(maps.Values(kept))))})
-	}
-	// each time: a set that became empty meanwhile was made anew, without an expiry
-	return append(writes, []string{"PEXPIREAT", counter, pxat(kept[app])})
-}
-
-// discounting is the write that takes sessions of a user off the counter.
-func (n names) discounting(user string, keys []string) []string {
-	return append([]string{"ZREM", n.counter(groupOf(user), session.AppTagOf(user))}, keys...)
-}
-
-// appsIn reads which apps have sessions in a group, and until when their counters
-// are kept. One that cannot be read is written anew by the next login.
-func appsIn(m rueidis.RedisMessage) (map[string]int64, error) {
-	fields, err := m.AsStrMap()
-	if err != nil && !rueidis.IsRedisNil(err) {
-		return nil, errDamaged
-	}
-	kept := make(map[string]int64, len(fields)+1)
-	for app, moment := range fields {
-		kept[app] = 0
-		if len(moment) == 8 {
-			kept[app] = int64(binary.BigEndian.Uint64([]byte(moment)))
+		fields, err := answers[0].AsStrMap()
+		if err != nil && !rueidis.IsRedisNil(err) {
+			return errDamaged
+		}
+		clear(counts)
+		now := (time.Now().UnixMilli() + minute - 1) / minute
+		past := []string{"HDEL", key}
+		for field, number := range fields {
+			app := session.AppTagOf(field)
+			ends, err := strconv.ParseInt(field[len(app):], 36, 64)
+			n, err2 := strconv.Atoi(number)
+			if err != nil || err2 != nil || ends < now {
+				past = append(past, field)
+				continue
+			}
+			counts[app] += n
+		}
+		if len(past) > 2 {
+			_, err = t.do(past)
+		}
+		return err
+	})
+	for app, n := range counts {
+		if n <= 0 {
+			delete(counts, app)
 		}
 	}
-	return kept, nil
+	return counts, err
 }
 
-func encodeMoment(ms int64) string { return string(binary.BigEndian.AppendUint64(nil, uint64(ms))) }
+// writeTally writes what changed. When that fails before anything was sent, it
+// waits for the next time.
+func (c *Client) writeTally(ctx context.Context) error {
+	key := c.tune.names.counts()
+	fields := c.link.tally.take(key)
+	if len(fields) == 0 {
+		return nil
+	}
+	sent := false
+	err := c.transact(ctx, key, func(t *tx) error {
+		var cmds [][]string
+		for field, delta := range fields {
+			if delta != 0 {
+				cmds = append(cmds, []string{"HINCRBY", key, field, strconv.Itoa(delta)})
+			}
+		}
+		cmds = append(cmds, []string{"PEXPIREAT", key, pxat(expiry(time.Now().Add(tallyExpiry)))})
+		if _, err := t.do([]string{"PING"}); err != nil { // the connection may have been idle
+			return err
+		}
+		sent = true
+		_, err := t.do(cmds...)
+		if errors.Is(err, errDamaged) { // no hash of ours
+			_, err = t.do(append([][]string{{"DEL", key}}, cmds...)...)
+		}
+		return err
+	})
+	if err != nil && (!sent || errors.Is(err, session.ErrFull) || isMoved(err)) {
+		for field, delta := range fields {
+			c.link.tally.add(key, field, delta)
+		}
+	}
+	return err
+}
+
+// writeTallies writes, each second, for as long as the link lives.
+func (l *link) writeTallies() {
+	defer close(l.tallied)
+	for over := false; !over; {
+		select {
+		case <-l.stop:
+			over = true
+		case <-time.After(tallyEvery):
+		}
+		l.tally.mu.Lock()
+		var keys []string
+		for key := range l.tally.changes {
+			keys = append(keys, key)
+		}
+		l.tally.mu.Unlock()
+		for _, key := range keys {
+			ctx, cancel := context.WithTimeout(context.Background(), tallyEvery)
+			c := &Client{link: l, tune: tuning{names: names{key[:len(key)-1]}}}
+			_ = c.writeTally(ctx)
+			cancel()
+		}
+	}
+}
 
 var _ session.Counter = (*Client)(nil)

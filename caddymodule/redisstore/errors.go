@@ -75,6 +75,9 @@ func serverError(addr string, err error) error {
 	case "MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "READONLY", "MASTERDOWN", "LOADING":
 		return movedError{err}
 	}
+	if word == "WRONGTYPE" { // somebody else's key under a name of ours
+		return fmt.Errorf("%w: %s", errDamaged, text)
+	}
 	if badConfig(word, text) {
 		return configError{err}
 	}

@@ -13,19 +13,17 @@ import (
 
 const (
 	// maxLeases bounds the table: a million users who come and go cost Redis one
-	// look at each. A lease takes some 190 bytes, the full table 200 MB. Beyond it
-	// some lease ends early, which costs its holder one more Get.
+	// look at each. Beyond it some lease ends early, which costs its holder one
+	// more Get.
 	maxLeases = 1 << 20
 
 	// endBatch is how many ended leases are forgotten while Gets wait.
 	endBatch = 4096
-
-	locatorKey, recordKey, epochKey = 0, 1, 2
 )
 
-// leases ends leases. An entry is in the table before the first read that it
-// depends on is sent: whatever Redis says about a key after it was read finds
-// the entry, however late the reader is to look at the answer.
+// leases ends leases. An entry is in the table before the read that it depends on
+// is sent: whatever Redis says about a key after it was read finds the entry,
+// however late the reader is to look at the answer.
 //
 // Keys are known by their hash: two that share one end each other's leases.
 type leases struct {
@@ -34,29 +32,26 @@ type leases struct {
 	seed  maphash.Seed
 	all   []*entry          // in no order
 	byKey map[uint64]*entry // the first of a chain
-	of    map[*node]int     // how often entries depend on a server
+	of    map[*node]int     // how many entries depend on a server
 }
 
 // entry is one Get, and after it a lease that lives.
 type entry struct {
-	lease   session.Lease
-	at      int32     // in leases.all; -1 when it was removed, and the lease is over
-	keys    [3]uint64 // locator, record, epoch; 0 is not known yet
-	next    [3]*entry // in the chain of each key
-	nodes   [2]*node  // of the locator, of the other two
-	frame   uint64    // hash of what was read
-	settled bool
+	lease session.Lease
+	at    int32  // in leases.all; -1 when it was removed, and the lease is over
+	key   uint64 // hash of the key that was read
+	next  *entry // of the same key
+	node  *node
+	what  uint64 // hash of what was read; 0 for not yet
 }
 
 func newLeases() *leases {
 	return &leases{most: maxLeases, seed: maphash.MakeSeed(), byKey: make(map[uint64]*entry), of: make(map[*node]int)}
 }
 
-func (t *leases) hash(key string) uint64 { return max(1, maphash.String(t.seed, key)) }
-
-// begin enters a Get that is about to read the locator from n.
-func (t *leases) begin(locator string, n *node) *entry {
-	e := &entry{}
+// begin enters a Get that is about to read the key from n.
+func (t *leases) begin(key string, n *node) *entry {
+	e := &entry{key: maphash.String(t.seed, key), node: n}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.all) >= t.most {
@@ -64,69 +59,44 @@ func (t *leases) begin(locator string, n *node) *entry {
 	}
 	e.at = int32(len(t.all))
 	t.all = append(t.all, e)
-	t.link(e, locatorKey, locator)
-	t.depend(e, 0, n)
+	e.next, t.byKey[e.key] = t.byKey[e.key], e
+	t.of[n]++
 	return e
 }
 
-// extend adds the keys that are about to be read from n.
-func (t *leases) extend(e *entry, record, epoch string, n *node) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if e.at < 0 {
-		return
-	}
-	t.link(e, recordKey, record)
-	t.link(e, epochKey, epoch)
-	t.depend(e, 1, n)
-}
-
-func (t *leases) link(e *entry, which int, key string) {
-	h := t.hash(key)
-	e.keys[which], e.next[which] = h, t.byKey[h]
-	t.byKey[h] = e
-}
-
-func (t *leases) depend(e *entry, which int, n *node) {
-	e.nodes[which] = n
-	t.of[n]++
-}
-
-// settle returns the lease for the frame that was read. Readers of one version
-// share the lease of the first.
-func (t *leases) settle(e *entry, frame string) *session.Lease {
-	hash := maphash.String(t.seed, frame)
+// settle returns the lease for what was read. Readers of one version share the
+// lease of the first.
+func (t *leases) settle(e *entry, read string) *session.Lease {
+	what := max(1, maphash.String(t.seed, read))
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if e.at < 0 {
 		return &e.lease
 	}
-	for other := t.byKey[e.keys[recordKey]]; other != nil; other = other.after(e.keys[recordKey]) {
-		if other.settled && other.frame == hash && other.keys == e.keys && other.nodes == e.nodes {
+	for other := t.byKey[e.key]; other != nil; other = other.next {
+		if other.what == what && other.node == e.node {
 			t.remove(e)
 			return &other.lease
 		}
 	}
-	e.frame, e.settled = hash, true
+	e.what = what
 	return &e.lease
 }
 
-// drop takes a Get off that found nothing, or whose lease must not be trusted.
+// drop takes a Get off that found nothing.
 func (t *leases) drop(e *entry) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.remove(e)
 }
 
-// endKeys ends all leases that depend on one of the keys.
-func (t *leases) endKeys(keys ...string) {
+// endKey ends all leases that depend on a key.
+func (t *leases) endKey(key string) {
+	h := maphash.String(t.seed, key)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, key := range keys {
-		h := t.hash(key)
-		for e := t.byKey[h]; e != nil; e = t.byKey[h] {
-			t.remove(e)
-		}
+	for e := t.byKey[h]; e != nil; e = t.byKey[h] {
+		t.remove(e)
 	}
 }
 
@@ -139,23 +109,18 @@ func (t *leases) endNode(n *node) {
 	if t.of[n] == 0 {
 		return
 	}
-	ended := 0
-	for _, e := range t.all {
-		if e.dependsOn(n) {
-			e.lease.End()
-			ended++
-		}
-	}
-	if ended == len(t.all) {
+	if t.of[n] == len(t.all) {
 		for _, e := range t.all {
+			e.lease.End()
 			e.at = -1
 		}
 		t.all, t.byKey, t.of = nil, make(map[uint64]*entry), make(map[*node]int)
 		return
 	}
-	over := make([]*entry, 0, ended)
+	over := make([]*entry, 0, t.of[n])
 	for _, e := range t.all {
-		if e.dependsOn(n) {
+		if e.node == n {
+			e.lease.End()
 			over = append(over, e)
 		}
 	}
@@ -168,8 +133,6 @@ func (t *leases) endNode(n *node) {
 	}
 }
 
-func (e *entry) dependsOn(n *node) bool { return e.nodes[0] == n || e.nodes[1] == n }
-
 // remove ends an entry's lease and forgets it.
 func (t *leases) remove(e *entry) {
 	if e.at < 0 {
@@ -181,36 +144,18 @@ func (t *leases) remove(e *entry) {
 	t.all[e.at] = t.all[last]
 	t.all[last] = nil
 	t.all, e.at = t.all[:last], -1
-	for which, h := range e.keys {
-		if h != 0 {
-			t.unlink(e, which, h)
+	if first := t.byKey[e.key]; first != e {
+		for first.next != e {
+			first = first.next
 		}
+		first.next = e.next
+	} else if e.next != nil {
+		t.byKey[e.key] = e.next
+	} else {
+		delete(t.byKey, e.key)
 	}
-	for _, n := range e.nodes {
-		if t.of[n]--; t.of[n] <= 0 {
-			delete(t.of, n)
-		}
+	e.next = nil
+	if t.of[e.node]--; t.of[e.node] <= 0 {
+		delete(t.of, e.node)
 	}
 }
-
-// unlink takes an entry out of the chain of one of its keys.
-func (t *leases) unlink(e *entry, which int, h uint64) {
-	before := t.byKey[h]
-	switch {
-	case before == e && e.next[which] == nil:
-		delete(t.byKey, h)
-	case before == e:
-		t.byKey[h] = e.next[which]
-	default:
-		for before != nil && before.after(h) != e {
-			before = before.after(h)
-		}
-		if before != nil {
-			before.next[slices.Index(before.keys[:], h)] = e.next[which]
-		}
-	}
-	e.next[which] = nil
-}
-
-// after is the next entry in the chain of a key.
-func (e *entry) after(h uint64) *entry { return e.next[slices.Index(e.keys[:], h)] }

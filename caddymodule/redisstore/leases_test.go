@@ -12,57 +12,47 @@ import (
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
-// granted is a lease and all that it depends on.
+// granted is a lease and what it depends on.
 type granted struct {
 	lease *session.Lease
-	keys  [3]string
-	nodes [2]*node
-}
-
-func (g granted) dependsOn(key string, n *node) bool {
-	return g.keys[0] == key || g.keys[1] == key || g.keys[2] == key || g.nodes[0] == n || g.nodes[1] == n
+	key   string
+	node  *node
 }
 
 // grant is a Get from beginning to end.
-func (t *leases) grant(user, n int, locatorAt, recordAt *node, frame string) granted {
-	names := names{"wechat:"}
-	key, owner := name(fmt.Sprintf("s%d-", user), n), name("u", user)
-	g := granted{keys: [3]string{names.locator(key), names.record(owner, key), names.epoch(owner)}, nodes: [2]*node{locatorAt, recordAt}}
-	e := t.begin(g.keys[0], locatorAt)
-	t.extend(e, g.keys[1], g.keys[2], recordAt)
-	g.lease = t.settle(e, frame)
-	return g
+func (t *leases) grant(user int, at *node, read string) granted {
+	key := names{"wechat:"}.user(name("u", user))
+	return granted{t.settle(t.begin(key, at), read), key, at}
 }
 
-// Ten thousand Gets, logouts, logouts everywhere and lost servers: after each, the
-// leases that depend on what it concerns are over, and all others live.
+// Ten thousand Gets, logouts and lost servers: after each, the leases that depend
+// on what it concerns are over, and all others live.
 func TestLeasesEndWhenTheyMustAndNoSooner(t *testing.T) {
 	t.Parallel()
 	table, nodes := newLeases(), []*node{{}, {}, {}}
 	var live []granted
 	for round := range 10_000 {
-		what := rand.IntN(100)
-		var key string
-		var lost *node
-		switch {
+		var ends func(granted) bool
+		switch what := rand.IntN(100); {
 		case what < 70 || len(live) == 0:
 			user := rand.IntN(40)
-			g := table.grant(user, rand.IntN(5), nodes[rand.IntN(3)], nodes[user%3], fmt.Sprint("frame ", rand.IntN(2)))
-			live = append(live, g)
+			live = append(live, table.grant(user, nodes[(user+rand.IntN(2))%3], fmt.Sprint("frame ", rand.IntN(2))))
+			ends = func(granted) bool { return false }
 		case what < 99:
-			key = live[rand.IntN(len(live))].keys[rand.IntN(3)]
-			table.endKeys(key)
+			key := live[rand.IntN(len(live))].key
+			table.endKey(key)
+			ends = func(g granted) bool { return g.key == key }
 		default:
-			lost = nodes[rand.IntN(3)]
+			lost := nodes[rand.IntN(3)]
 			table.endNode(lost)
+			ends = func(g granted) bool { return g.node == lost }
 		}
 		var left []granted
 		for _, g := range live {
-			ended := (key != "" || lost != nil) && g.dependsOn(key, lost)
-			if g.lease.Live() == ended {
-				t.Fatalf("round %d: a lease lives: %v; it depends on what ended: %v", round, g.lease.Live(), ended)
+			if g.lease.Live() == ends(g) {
+				t.Fatalf("round %d: a lease lives: %v; it depends on what ended: %v", round, g.lease.Live(), ends(g))
 			}
-			if !ended {
+			if !ends(g) {
 				left = append(left, g)
 			}
 		}
@@ -76,6 +66,16 @@ func TestLeasesEndWhenTheyMustAndNoSooner(t *testing.T) {
 	}
 }
 
+// Readers of one version share a lease, those of another have their own.
+func TestLeasesAreShared(t *testing.T) {
+	t.Parallel()
+	table, n := newLeases(), &node{}
+	a, b, c := table.grant(1, n, "one"), table.grant(1, n, "one"), table.grant(1, n, "two")
+	if a.lease != b.lease || a.lease == c.lease || len(table.all) != 2 {
+		t.Errorf("two readers of one version share: %v; those of two do: %v; %d entries", a.lease == b.lease, a.lease == c.lease, len(table.all))
+	}
+}
+
 // A reader whose server was lost while it read, or who found nothing, leaves
 // nothing behind and gets no lease that lives.
 func TestLeasesForgetReadersThatFail(t *testing.T) {
@@ -84,17 +84,16 @@ func TestLeasesForgetReadersThatFail(t *testing.T) {
 	for _, fail := range []func(e *entry){
 		func(e *entry) { table.drop(e) },
 		func(*entry) { table.endNode(n) },
-		func(*entry) { table.endKeys("locator") },
+		func(*entry) { table.endKey("key") },
 	} {
-		stays := table.grant(1, 1, other, other, "frame")
-		e := table.begin("locator", n)
+		stays := table.grant(1, other, "frame")
+		e := table.begin("key", n)
 		fail(e)
-		table.extend(e, "record", "epoch", n)
 		table.drop(e)
 		if lease := table.settle(e, "frame"); lease.Live() {
 			t.Error("a reader that failed has a lease that lives")
 		}
-		if !stays.lease.Live() || len(table.all) != 1 || len(table.byKey) != 3 || table.of[n] != 0 {
+		if !stays.lease.Live() || len(table.all) != 1 || len(table.byKey) != 1 || table.of[n] != 0 {
 			t.Errorf("%d entries, %d keys, %d of the server; want those of the other reader", len(table.all), len(table.byKey), table.of[n])
 		}
 	}
@@ -108,13 +107,13 @@ func fill(table *leases, n int, at, also *node) []*session.Lease {
 		if i%2 == 1 {
 			node = also
 		}
-		list[i] = table.grant(i, 1, at, node, "frame").lease
+		list[i] = table.grant(i, node, "frame").lease
 	}
 	return list
 }
 
 // One user more than the table holds: somebody's lease ends early, the table grows
-// no more, and whoever is left still ends with the server.
+// no more, and those that are left still end with the server.
 func TestLeasesAreBounded(t *testing.T) {
 	t.Parallel()
 	table, n := newLeases(), &node{}
@@ -130,7 +129,7 @@ func TestLeasesAreBounded(t *testing.T) {
 			live++
 		}
 	}
-	if live != most || len(table.all) != most || len(table.byKey) != 3*most || table.of[n] != 2*most {
+	if live != most || len(table.all) != most || len(table.byKey) != most || table.of[n] != most {
 		t.Errorf("%d leases live, the table has %d entries, %d keys, %d of the server; want %d", live, len(table.all), len(table.byKey), table.of[n], most)
 	}
 	table.endNode(n)

@@ -20,10 +20,12 @@ const (
 // link is what outlives a configuration: connections, leases and what is known of
 // the servers. It knows no configuration's logger, context, prefix or limits.
 type link struct {
-	d      *deployment
-	leases *leases
-	locks  keyLocks
-	start  time.Time
+	d       *deployment
+	leases  *leases
+	locks   keyLocks
+	tally   tally
+	tallied chan struct{} // closed when all of it is written, after stop
+	start   time.Time
 
 	top     atomic.Pointer[topology]
 	trouble atomic.Pointer[error]         // why there is no topology yet
@@ -47,12 +49,13 @@ type topology struct {
 func newLink(d *deployment) *link {
 	l := &link{
 		d: d, leases: newLeases(), start: time.Now(),
-		pokes: make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{}),
+		pokes: make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{}), tallied: make(chan struct{}),
 	}
 	l.sides.d = d
 	l.looked.Store(new(make(chan struct{})))
 	l.blame(errConnecting)
 	go l.run()
+	go l.writeTallies()
 	return l
 }
 
@@ -182,6 +185,7 @@ func (l *link) close() {
 	go func() {
 		defer close(done)
 		<-l.stopped
+		<-l.tallied
 		if t := l.top.Load(); t != nil {
 			for _, n := range t.nodes {
 				l.retire(n)

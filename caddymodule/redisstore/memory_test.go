@@ -25,7 +25,7 @@ func TestFullServerRefusesLoginsOnly(t *testing.T) {
 	for ; made < 5000 && err == nil; made++ {
 		r := rec(2, made)
 		r.Value = make([]byte, 20<<10)
-		err = c.Create(ctx, r, 0)
+		err = c.Create(ctx, r, 0, nil)
 	}
 	if !errors.Is(err, session.ErrFull) {
 		t.Fatalf("Create %d = %v, want ErrFull", made, err)
@@ -73,7 +73,7 @@ func TestEvictionOnlyLogsOut(t *testing.T) {
 	for i := range 1200 {
 		r := rec(i%50, i)
 		r.Value = make([]byte, 8<<10)
-		if err := c.Create(ctx, r, 0); err != nil {
+		if err := c.Create(ctx, r, 0, nil); err != nil {
 			t.Fatalf("Create = %v", err)
 		}
 		if _, lease, err := c.Get(ctx, r.Key); err == nil {

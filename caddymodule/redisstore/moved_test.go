@@ -47,7 +47,7 @@ func follows(t *testing.T, c *Client, now *server, ended session.Record, lease *
 	})
 	eventually(t, followWithin-time.Since(start), "a login succeeds and is good at the new server", func() bool {
 		r := rec(7, int(time.Now().UnixNano()%1e8))
-		if c.Create(ctx, r, 0) != nil {
+		if c.Create(ctx, r, 0, nil) != nil {
 			return false
 		}
 		get(t, c, r.Key)
@@ -77,9 +77,14 @@ func TestDemotedServerIsLeftAtOnce(t *testing.T) {
 			create(t, c, r)
 			_, lease := get(t, c, r.Key)
 			eventually(t, 5*time.Second, "the replica has the session", func() bool { return primary.say("WAIT", "1", "100") == "1" })
+			c.link.top.Load().one.probeAt.busy.Lock() // the role alone must tell
+			if _, err := c.Count(ctx); err != nil { // and no write that is still to come
+				t.Fatal(err)
+			}
 			p.leadTo(replica)
 			replica.say("REPLICAOF", "NO", "ONE")
 			demote(primary, replica)
+			eventually(t, time.Second, "what was read from the demoted server is trusted no more", func() bool { return !lease.Live() })
 			follows(t, c, replica, r, lease)
 		})
 	}

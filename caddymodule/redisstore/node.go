@@ -156,7 +156,7 @@ func (n *node) invalidated(keys []rueidis.RedisMessage) {
 	}
 	for i := range keys {
 		if key, err := keys[i].ToString(); err == nil {
-			n.link.leases.endKeys(key)
+			n.link.leases.endKey(key)
 		}
 	}
 }

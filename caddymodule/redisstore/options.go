@@ -113,7 +113,7 @@ func (o Options) read() (d *deployment, option string, err error) {
 		d.mode = ModeSingle
 	case ModeSingle, ModeSentinel, ModeCluster:
 	default:
-		return nil, "mode", fmt.Errorf("mode must be single, cluster or sentinel, not %q", o.Mode)
+		return nil, "mode", errors.New("mode must be single, cluster or sentinel")
 	}
 	if err := d.addresses(o); err != nil {
 		return nil, "", err

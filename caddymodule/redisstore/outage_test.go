@@ -24,10 +24,10 @@ func everyCall(t testing.TB, s session.Store, r session.Record) (longest time.Du
 	same := func(v []byte) ([]byte, error) { return v, nil }
 	for call, run := range map[string]func() error{
 		"Mark":        func() error { _, err := s.Mark(ctx, name("m", 9), r.ExpiresAt); return err },
-		"Create":      func() error { return s.Create(ctx, rec(9, 9), 2) },
+		"Create":      func() error { return s.Create(ctx, rec(9, 9), 2, nil) },
 		"Get":         func() error { _, _, err := s.Get(ctx, r.Key); return err },
 		"Update":      func() error { return s.Update(ctx, r.Key, same) },
-		"Delete":      func() error { return s.Delete(ctx, name("s9-", 8)) },
+		"Delete":      func() error { return s.Delete(ctx, under(name("u", 9), 8)) },
 		"List":        func() error { _, err := s.List(ctx, r.User); return err },
 		"DeleteUser":  func() error { _, err := s.DeleteUser(ctx, name("u", 8)); return err },
 		"Value":       func() error { _, err := s.Value(ctx, name("v", 9)); return err },
@@ -221,7 +221,7 @@ func TestRestartUnderLoadGivesNoWrongAnswer(t *testing.T) {
 				default:
 				}
 				r := rec(100+w, n)
-				if nodes[w%2].Create(ctx, r, 0) != nil {
+				if nodes[w%2].Create(ctx, r, 0, nil) != nil {
 					failed.Add(1)
 					time.Sleep(time.Millisecond)
 					continue

@@ -101,7 +101,7 @@ func TestPlannedFailoverUnderLoad(t *testing.T) {
 				default:
 				}
 				r := rec(10+w, n)
-				if nodes[w%2].Create(ctx, r, 0) != nil {
+				if nodes[w%2].Create(ctx, r, 0, nil) != nil {
 					continue
 				}
 				// during the switch a node may be a second behind the other
@@ -155,7 +155,7 @@ func TestUnconfirmedWritesFail(t *testing.T) {
 	s := startServer(t)
 	c := open(t, Options{URLs: []string{s.url()}, WaitReplicas: new(1), WaitTimeout: 100 * time.Millisecond})
 	r := rec(1, 1)
-	if err := c.Create(ctx, r, 0); !errors.Is(err, errUnconfirmed) {
+	if err := c.Create(ctx, r, 0, nil); !errors.Is(err, errUnconfirmed) {
 		t.Errorf("Create without replicas = %v, want errUnconfirmed", err)
 	}
 	if ok, err := c.Mark(ctx, name("m", 1), time.Now().Add(time.Minute)); ok || !errors.Is(err, errUnconfirmed) {
@@ -199,7 +199,7 @@ func TestLosingTheOnlyReplicaStopsWritesForAWhile(t *testing.T) {
 	sentinel := startSentinel(t, primary, 1)
 	c := open(t, Options{URLs: []string{sentinel.url()}, Mode: ModeSentinel, Master: "main", WaitTimeout: 100 * time.Millisecond})
 	r := rec(1, 1)
-	eventually(t, 5*time.Second, "writes are confirmed", func() bool { return c.Create(ctx, r, 0) == nil })
+	eventually(t, 5*time.Second, "writes are confirmed", func() bool { return c.Create(ctx, r, 0, nil) == nil })
 	_, lease := get(t, c, r.Key)
 	replica.kill()
 	time.Sleep(3 * beatInterval)

@@ -180,17 +180,20 @@ func name(kind string, n int) string {
 	return (kind + fmt.Sprintf("%08d", n) + "_-AZaz09_-AZaz09_-")[:22]
 }
 
+// under makes the key of a user's n-th record.
+func under(user string, n int) string { return user + fmt.Sprintf("s%08d_-", n) }
+
 func rec(user, n int) session.Record {
 	now := time.Now().Truncate(time.Second)
 	return session.Record{
-		Key: name(fmt.Sprintf("s%d-", user), n), User: name("u", user), Value: fmt.Appendf(nil, "user %d, session %d", user, n),
+		Key: under(name("u", user), n), User: name("u", user), Value: fmt.Appendf(nil, "user %d, session %d", user, n),
 		IssuedAt: now.Add(time.Duration(n) * time.Second), ExpiresAt: now.Add(time.Hour),
 	}
 }
 
 func create(t testing.TB, s session.Store, r session.Record) {
 	t.Helper()
-	if err := s.Create(ctx, r, 0); err != nil {
+	if err := s.Create(ctx, r, 0, nil); err != nil {
 		t.Fatalf("Create = %v, want nil", err)
 	}
 }

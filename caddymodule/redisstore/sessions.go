@@ -1,4 +1,4 @@
-// sessions.go: the calls about one session.
+// sessions.go: the calls about sessions.
 
 package redisstore
 
@@ -11,17 +11,34 @@ import (
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
-// Get returns the record and a lease on it, in two exchanges. The lease lives
-// while the servers that were asked prove that they would tell of a change.
+// read returns what is kept of a user.
+func (c *Client) read(ctx context.Context, n *node, key string) (*bundle, error) {
+	answers, err := n.read(ctx, []string{"HGETALL", key})
+	return bundleOf(answers, 0, err)
+}
+
+func bundleOf(answers []rueidis.RedisMessage, at int, err error) (*bundle, error) {
+	if errors.Is(err, errDamaged) {
+		return &bundle{foreign: true}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return bundleIn(answers[at])
+}
+
+// Get returns the record and a lease on it, in one exchange. The lease lives
+// while the server that was asked proves that it would tell of a change.
 func (c *Client) Get(ctx context.Context, key string) (rec session.Record, lease *session.Lease, err error) {
-	if err := checkName(key); err != nil {
+	user, name, err := splitKey(key)
+	if err != nil {
 		return rec, nil, err
 	}
 	err = bounded(ctx, func(ctx context.Context) error {
 		// the echo of an earlier write may end a lease before it is handed out: what
 		// was read is right, but another read gives a lease that is of use
 		for range 3 {
-			if rec, lease, err = c.get(ctx, key); err != nil || lease.Live() {
+			if rec, lease, err = c.get(ctx, user, name); err != nil || lease.Live() {
 				break
 			}
 		}
@@ -33,211 +50,238 @@ func (c *Client) Get(ctx context.Context, key string) (rec session.Record, lease
 	return rec, lease, nil
 }
 
-func (c *Client) get(ctx context.Context, key string) (session.Record, *session.Lease, error) {
-	var (
-		e    *entry
-		user string
-	)
-	drop := func() {
-		if e != nil {
+func (c *Client) get(ctx context.Context, user, name string) (rec session.Record, lease *session.Lease, err error) {
+	key := c.tune.names.user(user)
+	err = c.retry(ctx, key, func(n *node) error {
+		e := c.link.leases.begin(key, n)
+		b, err := c.read(ctx, n, key)
+		var p *part
+		if err == nil {
+			p, err = b.session(name)
+		}
+		if err != nil {
 			c.link.leases.drop(e)
-		}
-	}
-	locator := c.tune.names.locator(key)
-	err := c.retry(ctx, locator, func(n *node) error {
-		drop()
-		e = c.link.leases.begin(locator, n)
-		answers, err := n.read(ctx, []string{"GET", locator})
-		if err != nil {
 			return err
 		}
-		user, err = userIn(answers[0])
-		return err
+		rec = p.record(user)
+		lease = c.link.leases.settle(e, name+string(p.data))
+		return nil
+	})
+	return rec, lease, err
+}
+
+// Create adds a session, and changes the user's value, in one transaction.
+func (c *Client) Create(ctx context.Context, rec session.Record, limit int, value func([]byte) ([]byte, error)) error {
+	user, name, err := splitKey(rec.Key)
+	if err != nil || user != rec.User {
+		return errName
+	}
+	if len(rec.Value) > maxValue {
+		return errTooLarge
+	}
+	until := expiry(rec.ExpiresAt)
+	if over(until - 1) {
+		return c.Delete(ctx, rec.Key)
+	}
+	var gone []*part
+	err = c.change(ctx, user, func(b *bundle) (set []string, err error) {
+		b.tidy()
+		gone = nil
+		if value != nil {
+			if set, err = b.putValue(value, until); err != nil {
+				return nil, err
+			}
+		}
+		if old := b.find(name); old != nil {
+			gone = append(gone, old)
+			b.drop(old)
+		}
+		have := b.sessions()
+		for limit > 0 && len(have) >= limit {
+			gone = append(gone, have[0])
+			b.drop(have[0])
+			have = have[1:]
+		}
+		p := &part{name: name, expires: until, issued: rec.IssuedAt.UnixMilli(), data: rec.Value}
+		return append(set, b.put(p)...), nil
 	})
 	if err != nil {
-		drop()
-		return session.Record{}, nil, err
-	}
-	var rec session.Record
-	var frame string
-	record, epoch := c.tune.names.record(user, key), c.tune.names.epoch(user)
-	err = c.retry(ctx, record, func(n *node) error {
-		if e.nodes[1] != nil { // another attempt, perhaps with another server
-			return errAsk
-		}
-		c.link.leases.extend(e, record, epoch, n)
-		answers, err := n.read(ctx, c.present(user, key)...)
-		if err != nil {
-			return err
-		}
-		rec, frame, err = c.recordIn(answers, user, key)
 		return err
-	})
-	if errors.Is(err, errAsk) {
-		drop()
-		return c.get(ctx, key)
 	}
-	if err != nil {
-		drop()
-		return session.Record{}, nil, err
+	c.count(user, until, 1)
+	for _, p := range gone {
+		c.count(user, p.expires, -1)
 	}
-	return rec, c.link.leases.settle(e, frame), nil
-}
-
-// errAsk begins a Get anew.
-var errAsk = errors.New("ask again")
-
-// userIn reads a locator.
-func userIn(m rueidis.RedisMessage) (string, error) {
-	if m.IsNil() {
-		return "", session.ErrNotFound
-	}
-	user := text(m)
-	if checkName(user) != nil {
-		return "", errDamaged
-	}
-	return user, nil
-}
-
-// owner returns whose session it is.
-func (c *Client) owner(ctx context.Context, key string) (user string, err error) {
-	locator := c.tune.names.locator(key)
-	err = c.retry(ctx, locator, func(n *node) error {
-		answers, err := n.read(ctx, []string{"GET", locator})
-		if err != nil {
-			return err
-		}
-		user, err = userIn(answers[0])
-		return err
-	})
-	return user, err
-}
-
-// present are the commands that tell whether a session is valid, beside its locator.
-func (c *Client) present(user, key string) [][]string {
-	return [][]string{
-		{"GET", c.tune.names.record(user, key)},
-		{"GET", c.tune.names.epoch(user)},
-		{"HEXISTS", c.tune.names.index(user), key},
-	}
-}
-
-// recordIn reads the answers to them.
-func (c *Client) recordIn(answers []rueidis.RedisMessage, user, key string) (session.Record, string, error) {
-	listed, err := answers[2].AsBool()
-	if err != nil {
-		return session.Record{}, "", errDamaged
-	}
-	if answers[0].IsNil() || answers[1].IsNil() || !listed {
-		return session.Record{}, "", session.ErrNotFound
-	}
-	epoch, _, err := decodeEpoch(text(answers[1]))
-	if err != nil {
-		return session.Record{}, "", err
-	}
-	frame := text(answers[0])
-	rec, err := decodeRecord(frame, epoch)
-	rec.Key, rec.User = key, user
-	return rec, frame, err
+	return nil
 }
 
 // Update replaces the value of a live session.
 func (c *Client) Update(ctx context.Context, key string, change func([]byte) ([]byte, error)) error {
-	if err := checkName(key); err != nil {
+	user, name, err := splitKey(key)
+	if err != nil {
 		return err
 	}
-	var own passed
-	err := bounded(ctx, func(ctx context.Context) error {
-		user, err := c.owner(ctx, key)
+	return c.change(ctx, user, func(b *bundle) ([]string, error) {
+		p, err := b.session(name)
+		if err != nil {
+			return nil, err
+		}
+		data, err := change(p.data)
+		if err != nil {
+			return nil, passed{err}
+		}
+		if len(data) > maxValue {
+			return nil, errTooLarge
+		}
+		return b.put(&part{name: name, expires: p.expires, issued: p.issued, data: data}), nil
+	})
+}
+
+// Delete ends a session, if there is one. One that is not there any more is
+// deleted all the same: an earlier call may have failed because too few replicas
+// had confirmed it.
+func (c *Client) Delete(ctx context.Context, key string) error {
+	user, name, err := splitKey(key)
+	if errors.Is(err, session.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = c.end(ctx, user, func(p *part) bool { return p.name == name }, name)
+	return err
+}
+
+// DeleteUser ends all sessions of a user. The value stays.
+func (c *Client) DeleteUser(ctx context.Context, user string) (ended int, err error) {
+	if err := checkName(user); err != nil {
+		return 0, err
+	}
+	return c.end(ctx, user, func(*part) bool { return true }, "")
+}
+
+// end deletes sessions of a user and returns how many it was that ended. It needs
+// no transaction, in which a full Redis would take no command: each session ends by
+// a command of its own, and what another call does to it meanwhile is undone by its
+// WATCH. name is one to delete in any case.
+func (c *Client) end(ctx context.Context, user string, which func(*part) bool, name string) (ended int, err error) {
+	key := c.tune.names.user(user)
+	err = bounded(ctx, func(ctx context.Context) error {
+		var cmds [][]string
+		var live []*part
+		err = c.retry(ctx, key, func(n *node) error {
+			cmds, live = nil, nil
+			b, err := c.read(ctx, n, key)
+			if err != nil {
+				return err
+			}
+			if b.foreign {
+				cmds = [][]string{{"DEL", key}}
+				return nil
+			}
+			for _, p := range b.parts {
+				if p.name != valueName && which(p) && p.live() {
+					live = append(live, p)
+					cmds = append(cmds, append([]string{"HDEL", key}, p.fields...))
+				}
+			}
+			rest := []string{"HDEL", key}
+			for _, p := range b.parts {
+				if p.name != valueName && which(p) && !p.live() {
+					rest = append(rest, p.fields...)
+				}
+			}
+			if name != "" && len(live) == 0 {
+				rest = append(rest, name)
+			}
+			if len(rest) > 2 {
+				cmds = append(cmds, rest)
+			}
+			return nil
+		})
+		if err != nil || len(cmds) == 0 {
+			return err
+		}
+		if len(live) > 0 {
+			defer c.link.leases.endKey(key)
+		}
+		answers, err := c.write(ctx, key, cmds...)
 		if err != nil {
 			return err
 		}
-		record := c.tune.names.record(user, key)
-		unlock, err := c.link.locks.lock(ctx, record)
+		for i, p := range live {
+			if n, _ := answers[i].AsInt64(); n > 0 {
+				ended++
+				c.count(user, p.expires, -1)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	return ended, nil
+}
+
+// List returns the live sessions of a user, oldest first.
+func (c *Client) List(ctx context.Context, user string) (recs []session.Record, err error) {
+	if err := checkName(user); err != nil {
+		return nil, err
+	}
+	err = bounded(ctx, func(ctx context.Context) error {
+		key := c.tune.names.user(user)
+		return c.retry(ctx, key, func(n *node) error {
+			b, err := c.read(ctx, n, key)
+			if err != nil {
+				return err
+			}
+			recs = nil
+			for _, p := range b.sessions() {
+				recs = append(recs, p.record(user))
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return recs, nil
+}
+
+// change makes of what is kept of a user what f makes of it, if nobody else changes
+// it meanwhile; else f is called again. f returns the fields to set. Its own errors
+// are returned as they are, and nothing is written.
+func (c *Client) change(ctx context.Context, user string, f func(*bundle) (set []string, err error)) error {
+	key := c.tune.names.user(user)
+	var own passed
+	err := bounded(ctx, func(ctx context.Context) error {
+		unlock, err := c.link.locks.lock(ctx, key)
 		if err != nil {
 			return err
 		}
 		defer unlock()
-		return c.transact(ctx, record, false, func(t *tx) error {
-			answers, err := t.read(append([][]string{{"WATCH", record}}, c.present(user, key)...)...)
+		return c.transact(ctx, key, func(t *tx) error {
+			answers, err := t.read([]string{"WATCH", key}, []string{"HGETALL", key})
+			b, err := bundleOf(answers, 1, err)
 			if err != nil {
 				return err
 			}
-			rec, frame, err := c.recordIn(answers[1:], user, key)
+			set, err := f(b)
 			if err != nil {
+				errors.As(err, &own)
 				return err
 			}
-			value, err := change(rec.Value)
-			if err != nil {
-				own = passed{err}
-				return own
+			cmds := b.writes(key, set)
+			if len(cmds) == 0 {
+				return nil
 			}
-			if len(value) > maxValue {
-				return errTooLarge
-			}
-			defer c.link.leases.endKeys(record)
-			// XX and KEEPTTL: what expired meanwhile stays away
-			results, err := t.exec([]string{"SET", record, frame[:recordHead] + rueidis.BinaryString(value), "XX", "KEEPTTL"})
-			if err == nil && results[0].IsNil() {
-				return session.ErrNotFound
-			}
+			defer c.link.leases.endKey(key)
+			_, err = t.exec(cmds...)
 			return err
 		})
 	})
-	if own.error != nil {
+	if own.error != nil && errors.As(err, new(passed)) {
 		return own.error
 	}
 	return err
-}
-
-// Delete ends a session, if there is one.
-func (c *Client) Delete(ctx context.Context, key string) error {
-	if err := checkName(key); err != nil {
-		return err
-	}
-	return bounded(ctx, func(ctx context.Context) error {
-		locator := c.tune.names.locator(key)
-		defer c.link.leases.endKeys(locator)
-		user, err := c.owner(ctx, key)
-		if errors.Is(err, session.ErrNotFound) {
-			return nil // the locator goes only after replicas confirmed the end
-		}
-		if err != nil {
-			return err
-		}
-		if err := c.end(ctx, user, key); err != nil {
-			return err
-		}
-		c.forget(ctx, key)
-		return nil
-	})
-}
-
-// end removes a session's record, with which it is over, and its line in the index
-// and in the counter.
-func (c *Client) end(ctx context.Context, user, key string) error {
-	record := c.tune.names.record(user, key)
-	defer c.link.leases.endKeys(record)
-	return c.transact(ctx, record, true, func(t *tx) error {
-		_, err := t.remove([]string{"DEL", record}, []string{"HDEL", c.tune.names.index(user), key},
-			c.tune.names.discounting(user, []string{key}))
-		return err
-	})
-}
-
-// forget removes the locators of sessions that are over. One that stays, because
-// Redis went away just now, names nothing and expires.
-func (c *Client) forget(ctx context.Context, keys ...string) {
-	for _, key := range keys {
-		locator := c.tune.names.locator(key)
-		c.link.leases.endKeys(locator)
-		err := c.transact(ctx, locator, true, func(t *tx) error {
-			t.sent = true
-			_, err := t.do([]string{"DEL", locator})
-			return err
-		})
-		if err != nil {
-			return
-		}
-	}
 }

@@ -150,11 +150,11 @@ func resolve(option, text string) (string, error) {
 	}
 	resolved, err := caddy.NewReplacer().ReplaceOrErr(text, true, true)
 	if err != nil {
-		return "", fmt.Errorf("%s: a placeholder resolves to nothing", option)
+		return "", fmt.Errorf("store redis: %s: a placeholder resolves to nothing: set the environment variable, or put the value into the file", option)
 	}
 	// a file ends with a line break that is not part of what it holds
 	if resolved = strings.TrimSpace(resolved); resolved == "" {
-		return "", fmt.Errorf("%s: a placeholder resolves to nothing", option)
+		return "", fmt.Errorf("store redis: %s: a placeholder resolves to nothing: set the environment variable, or put the value into the file", option)
 	}
 	return resolved, nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -33,17 +34,37 @@ type tx struct {
 
 // transact runs f as a transaction on the server that has the key, and again when
 // another writer was faster, when the key has moved, or when the connection was
-// dead before anything was written. A write whose answer was lost is repeated
-// only if it is harmless.
-func (c *Client) transact(ctx context.Context, key string, harmless bool, f func(*tx) error) error {
+// dead before anything was written. A write whose answer was lost is not repeated.
+func (c *Client) transact(ctx context.Context, key string, f func(*tx) error) error {
 	return c.retry(ctx, key, func(n *node) error {
 		sent, err := n.transact(ctx, c.tune, f)
 		var lost lostError
-		if errors.As(err, &lost) && sent && !harmless {
+		if sent && errors.As(err, &lost) {
 			return lost.error // no longer one to be repeated
 		}
 		return err
 	})
+}
+
+// write sends commands that need no look before and may be sent again when the
+// answer was lost, and returns their answers after as many replicas as are demanded
+// have them.
+func (c *Client) write(ctx context.Context, key string, cmds ...[]string) (answers []rueidis.RedisMessage, err error) {
+	err = c.retry(ctx, key, func(n *node) error {
+		replicas := c.tune.demands(n)
+		if replicas == 0 { // on the connection that proves all the time to be there
+			answers, err = n.read(ctx, cmds...)
+			return err
+		}
+		_, err := n.transact(ctx, c.tune, func(t *tx) (err error) {
+			if answers, err = t.do(append(slices.Clone(cmds), wait(replicas, t.tune.wait))...); err != nil {
+				return err
+			}
+			return confirmed(answers[len(cmds)], replicas)
+		})
+		return err
+	})
+	return answers, err
 }
 
 // retry asks the server that has the key, until it or another one answers.
@@ -67,6 +88,8 @@ func (c *Client) retry(ctx context.Context, key string, ask func(*node) error) e
 			select {
 			case <-ctx.Done():
 				return ctx.Err()
+			case <-time.After(leavePatience):
+				return err
 			case <-looked:
 			}
 		case errors.Is(err, errAborted):
@@ -196,7 +219,7 @@ func (t *tx) read(cmds ...[]string) ([]rueidis.RedisMessage, error) {
 // as many replicas as are demanded have it.
 func (t *tx) exec(cmds ...[]string) ([]rueidis.RedisMessage, error) {
 	batch := append(append([][]string{{"MULTI"}}, cmds...), []string{"EXEC"})
-	replicas := t.replicas()
+	replicas := t.tune.demands(t.n)
 	if replicas > 0 {
 		batch = append(batch, wait(replicas, t.tune.wait))
 	}
@@ -226,29 +249,12 @@ func (t *tx) exec(cmds ...[]string) ([]rueidis.RedisMessage, error) {
 	return results, nil
 }
 
-// remove deletes, command by command: Redis refuses to queue anything in a
-// transaction when it is full, and a logout must not need memory. Callers order
-// the commands so that the first one decides.
-func (t *tx) remove(cmds ...[]string) ([]rueidis.RedisMessage, error) {
-	replicas := t.replicas()
-	if replicas > 0 {
-		cmds = append(cmds, wait(replicas, t.tune.wait))
+// demands is how many must confirm a write to a server now.
+func (t tuning) demands(n *node) int {
+	if t.replicas == autoReplicas {
+		return n.demanded()
 	}
-	t.sent = true
-	answers, err := t.do(cmds...)
-	if err != nil || replicas == 0 {
-		return answers, err
-	}
-	last := len(answers) - 1
-	return answers[:last], confirmed(answers[last], replicas)
-}
-
-// replicas is how many must confirm a write now.
-func (t *tx) replicas() int {
-	if t.tune.replicas == autoReplicas {
-		return t.n.demanded()
-	}
-	return t.tune.replicas
+	return t.replicas
 }
 
 func wait(replicas int, limit time.Duration) []string {

@@ -9,32 +9,21 @@ import (
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
-// Mark sets a mark unless it stands. It is sent once: when its answer is lost,
-// the call fails and the mark may stand, so nobody is first any more.
+// Mark sets a mark unless it stands. When the answer was lost, it is sent again,
+// and finds the mark that it may have set: then nobody is first any more.
 func (c *Client) Mark(ctx context.Context, key string, until time.Time) (first bool, err error) {
 	if err := checkName(key); err != nil {
 		return false, err
 	}
+	ms := expiry(until)
 	name := c.tune.names.mark(key)
 	err = bounded(ctx, func(ctx context.Context) error {
-		ms := expiry(until)
 		if over(ms - 1) {
 			return nil // it would not stand, and must take none away
 		}
-		return c.transact(ctx, name, false, func(t *tx) error {
-			first = false
-			// the look ahead proves the connection before something is at stake
-			answers, err := t.read([]string{"WATCH", name}, []string{"GET", name})
-			if err != nil || !answers[1].IsNil() {
-				return err
-			}
-			results, err := t.exec([]string{"SET", name, "1", "NX", "PXAT", pxat(ms)})
-			if err != nil {
-				return err
-			}
-			first = !results[0].IsNil()
-			return nil
-		})
+		answers, err := c.write(ctx, name, []string{"SET", name, "1", "NX", "PXAT", pxat(ms)})
+		first = err == nil && !answers[0].IsNil()
+		return err
 	})
 	return first && err == nil, err
 }
@@ -44,20 +33,20 @@ func (c *Client) Value(ctx context.Context, key string) (value []byte, err error
 	if err := checkName(key); err != nil {
 		return nil, err
 	}
-	name := c.tune.names.value(key)
+	name := c.tune.names.user(key)
 	err = bounded(ctx, func(ctx context.Context) error {
 		return c.retry(ctx, name, func(n *node) error {
-			answers, err := n.read(ctx, []string{"GET", name})
+			b, err := c.read(ctx, n, name)
 			if err != nil {
 				return err
 			}
-			if answers[0].IsNil() {
+			if p := b.find(valueName); b.foreign || p != nil && p.damaged {
+				return errDamaged
+			}
+			if value = b.value(); value == nil {
 				return session.ErrNotFound
 			}
-			if value, err = decodeValue(text(answers[0])); err == nil && value == nil {
-				return session.ErrNotFound
-			}
-			return err
+			return nil
 		})
 	})
 	if err != nil {
@@ -71,44 +60,25 @@ func (c *Client) UpdateValue(ctx context.Context, key string, until time.Time, c
 	if err := checkName(key); err != nil {
 		return err
 	}
-	name := c.tune.names.value(key)
-	var own passed
-	err := bounded(ctx, func(ctx context.Context) error {
-		unlock, err := c.link.locks.lock(ctx, name)
-		if err != nil {
-			return err
-		}
-		defer unlock()
-		return c.transact(ctx, name, false, func(t *tx) error {
-			answers, err := t.read([]string{"WATCH", name}, []string{"GET", name})
-			if err != nil {
-				return err
-			}
-			var before []byte
-			if !answers[1].IsNil() {
-				if before, err = decodeValue(text(answers[1])); err != nil {
-					return err
-				}
-			}
-			after, err := change(before)
-			if err != nil {
-				own = passed{err}
-				return own
-			}
-			if len(after) > maxValue {
-				return errTooLarge
-			}
-			ms := expiry(until)
-			if after == nil || over(ms-1) {
-				_, err = t.exec([]string{"DEL", name})
-			} else {
-				_, err = t.exec([]string{"SET", name, encodeValue(ms, after), "PXAT", pxat(ms)})
-			}
-			return err
-		})
+	return c.change(ctx, key, func(b *bundle) ([]string, error) {
+		b.tidy()
+		return b.putValue(change, expiry(until))
 	})
-	if own.error != nil {
-		return own.error
+}
+
+// putValue makes of the value what change makes of it.
+func (b *bundle) putValue(change func([]byte) ([]byte, error), until int64) ([]string, error) {
+	value, err := change(b.value())
+	switch {
+	case err != nil:
+		return nil, passed{err}
+	case len(value) > maxValue:
+		return nil, errTooLarge
+	case value == nil || over(until-1):
+		if old := b.find(valueName); old != nil {
+			b.drop(old)
+		}
+		return nil, nil
 	}
-	return err
+	return b.put(&part{name: valueName, expires: until, data: value}), nil
 }

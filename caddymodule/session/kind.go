@@ -1,4 +1,4 @@
-// kind.go: the kinds of apps that WeChat knows, in configurations and in stores.
+// kind.go: the kinds of apps that WeChat knows, and their words.
 
 package session
 
@@ -33,22 +33,4 @@ func (k Kind) orMini() Kind {
 		return Mini
 	}
 	return k
-}
-
-// short is the kind as a stored session has it: mini programs, which are most, have nothing there.
-func (k Kind) short() string {
-	if k.orMini() == Mini {
-		return ""
-	}
-	return string(k[:1])
-}
-
-// kindOf is the kind that short wrote.
-func kindOf(short string) (k Kind, ok bool) {
-	for _, k := range []Kind{Mini, Official, Website, Mobile} {
-		if k.short() == short {
-			return k, true
-		}
-	}
-	return "", false
 }

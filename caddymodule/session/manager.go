@@ -26,6 +26,11 @@ type Options struct {
 	PerUser  int              // live sessions of one (app, openid); the oldest goes first; <= 0 is no limit
 	Sealer   Sealer           // nil stores values as they are: only for a store that is Volatile
 	Now      func() time.Time // nil is time.Now
+
+	// Damaged, unless nil, is told of what the store holds and nobody can read: what
+	// it is, and the store's key for it, in words for the operator that name no user.
+	// It is told once for each, and of at most a hundred an hour.
+	Damaged func(what string)
 }
 
 // Manager turns logins into sessions and back. It is safe for concurrent use
@@ -33,6 +38,7 @@ type Options struct {
 type Manager struct {
 	store Store
 	opts  Options
+	told  told
 }
 
 // NewManager returns a manager that keeps its sessions in store.
@@ -73,35 +79,30 @@ func (m *Manager) Login(ctx context.Context, id Identity) (*Session, error) {
 	defer cancel()
 
 	now := m.opts.Now().Truncate(time.Millisecond)
+	user := userKey(id.AppID, id.OpenID)
 	s := &Session{
-		ID: newID(), AppID: id.AppID, OpenID: id.OpenID, Kind: id.Kind.orMini(), UnionID: id.UnionID,
+		ID: newID(user), AppID: id.AppID, OpenID: id.OpenID, Kind: id.Kind.orMini(), UnionID: id.UnionID,
 		IssuedAt: now, ExpiresAt: now.Add(m.opts.Lifetime), UserInfo: id.UserInfo,
 	}
-	key := storeKey("session", s.ID)
 	value, err := m.sealSession(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	// the key first: a session whose open data can never verify is half-made,
-	// a key without a session is only unused
+	// with the session: one whose open data can never verify is half-made
+	var keep func([]byte) ([]byte, error)
 	if id.SessionKey != "" {
-		if err := m.pushKey(ctx, id, s.ExpiresAt); err != nil {
-			return nil, fmt.Errorf("keeping the session key: %w", err)
-		}
+		keep = m.sealing(ctx, user, pushKey(id.SessionKey))
 	}
-	rec := Record{
-		Key: key, User: userKey(s.AppID, s.OpenID), Value: value,
-		IssuedAt: s.IssuedAt, ExpiresAt: s.ExpiresAt,
-	}
+	rec := Record{Key: recordKey(s.ID), User: user, Value: value, IssuedAt: s.IssuedAt, ExpiresAt: s.ExpiresAt}
 	limit := m.opts.PerUser
 	old := id.Replaces
 	if limit > 0 && old != nil && old.AppID == s.AppID && old.OpenID == s.OpenID {
 		limit++
 	}
-	err = m.store.Create(ctx, rec, limit)
+	err = m.store.Create(ctx, rec, limit, keep)
 	if errors.Is(err, ErrFull) && old != nil {
 		if err = m.End(ctx, old.ID); err == nil {
-			err = m.store.Create(ctx, rec, limit)
+			err = m.store.Create(ctx, rec, limit, keep)
 		}
 	}
 	if err != nil {
@@ -113,40 +114,35 @@ func (m *Manager) Login(ctx context.Context, id Identity) (*Session, error) {
 // Get returns the live session with the id, or ErrNotFound. Any other error
 // means that the store could not answer.
 func (m *Manager) Get(ctx context.Context, id string) (*Handle, error) {
-	rec, lease, err := m.store.Get(ctx, storeKey("session", id))
-	if err != nil {
-		return nil, err
+	if !ValidID(id) {
+		return nil, ErrNotFound
 	}
-	s, err := m.openSession(ctx, rec, id)
+	key := recordKey(id)
+	rec, lease, err := m.store.Get(ctx, key)
 	if err != nil {
-		return nil, err
+		return nil, m.absent("session", key, err)
 	}
-	return &Handle{Session: s, lease: lease}, nil
-}
-
-// openSession unseals and decodes a record, and refuses one that is not the
-// session that was asked for: a store (or its client library) that mixes up
-// answers must not log somebody in as another (CVE-2025-29923).
-func (m *Manager) openSession(ctx context.Context, rec Record, id string) (*Session, error) {
-	s, err := m.unsealSession(ctx, rec.Value, id)
+	rec.Key = key // a store that mixes up its answers must not log in somebody else
+	s, err := m.openSession(ctx, rec)
 	if err != nil {
-		return nil, err
-	}
-	if rec.User != userKey(s.AppID, s.OpenID) {
-		return nil, ErrForged
+		return nil, m.absent("session", key, err)
 	}
 	if !m.opts.Now().Before(s.ExpiresAt) {
 		return nil, ErrNotFound
 	}
-	return s, nil
+	return &Handle{Session: s, lease: lease}, nil
 }
 
 // Update changes what is kept on a session: change gets a copy to modify. ID,
 // owner, kind and times stay what they were. ErrNotFound when the session ended.
 func (m *Manager) Update(ctx context.Context, id string, change func(*Session) error) (*Session, error) {
+	if !ValidID(id) {
+		return nil, ErrNotFound
+	}
 	var after *Session
-	err := m.store.Update(ctx, storeKey("session", id), func(value []byte) ([]byte, error) {
-		before, err := m.unsealSession(ctx, value, id)
+	key := recordKey(id)
+	err := m.store.Update(ctx, key, func(value []byte) ([]byte, error) {
+		before, err := m.openSession(ctx, Record{Key: key, Value: value})
 		if err != nil {
 			return nil, err
 		}
@@ -160,7 +156,7 @@ func (m *Manager) Update(ctx context.Context, id string, change func(*Session) e
 		return m.sealSession(ctx, after)
 	})
 	if err != nil {
-		return nil, err
+		return nil, m.absent("session", key, err)
 	}
 	return after, nil
 }
@@ -169,7 +165,10 @@ func (m *Manager) Update(ctx context.Context, id string, change func(*Session) e
 func (m *Manager) End(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()
-	return m.store.Delete(ctx, storeKey("session", id))
+	if !ValidID(id) {
+		return nil
+	}
+	return m.store.Delete(ctx, recordKey(id))
 }
 
 // EndUser ends all sessions of a user and tells how many were live.
@@ -185,11 +184,10 @@ func (m *Manager) List(ctx context.Context, appid, openid string) ([]*Session, e
 	}
 	list := make([]*Session, 0, len(recs))
 	for _, rec := range recs {
-		s, err := m.unsealRecord(ctx, rec)
-		switch {
-		case errors.Is(err, ErrForged):
+		s, err := m.openSession(ctx, rec)
+		if err = m.absent("session", rec.Key, err); errors.Is(err, ErrNotFound) {
 			continue // it logs nobody in, so it is no session
-		case err != nil:
+		} else if err != nil {
 			return nil, err
 		}
 		if s.AppID == appid && s.OpenID == openid && m.opts.Now().Before(s.ExpiresAt) {

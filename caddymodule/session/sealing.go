@@ -47,55 +47,53 @@ func (m *Manager) sealSession(ctx context.Context, s *Session) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return m.seal(ctx, "session", storeKey("session", s.ID), value)
+	return m.seal(ctx, "session", recordKey(s.ID), value)
 }
 
-// unsealSession opens a record's value and holds it against the id it is
-// expected to have.
-func (m *Manager) unsealSession(ctx context.Context, value []byte, id string) (*Session, error) {
-	s, err := m.unsealRecord(ctx, Record{Key: storeKey("session", id), Value: value})
-	if err == nil && s.ID != id {
-		err = ErrForged
-	}
-	if err != nil {
-		return nil, err
-	}
-	return s, nil
-}
-
-// unsealRecord opens a record by its own key.
-func (m *Manager) unsealRecord(ctx context.Context, rec Record) (*Session, error) {
+// openSession unseals and decodes a record, and refuses one that is not the
+// session of its key: a store (or its client library) that mixes up answers must
+// not log somebody in as another (CVE-2025-29923).
+func (m *Manager) openSession(ctx context.Context, rec Record) (*Session, error) {
 	value, err := m.unseal(ctx, "session", rec.Key, rec.Value)
 	if err != nil {
 		return nil, err
 	}
-	s, err := decode(value)
+	s, err := decode(value, rec.Key)
 	if err != nil {
 		return nil, err
 	}
-	if rec.Key != storeKey("session", s.ID) {
+	user := userKey(s.AppID, s.OpenID)
+	if rec.User != "" && rec.User != user || len(rec.Key) > userLen && rec.Key[:userLen] != user {
 		return nil, ErrForged
 	}
 	return s, nil
 }
 
-// value is Store.Value, unsealed.
+// value is Store.Value, unsealed. One that is damaged is absent.
 func (m *Manager) value(ctx context.Context, key string) ([]byte, error) {
-	sealed, err := m.store.Value(ctx, key)
-	if err != nil {
-		return nil, err
+	value, err := m.store.Value(ctx, key)
+	if err == nil {
+		value, err = m.unseal(ctx, "value", key, value)
 	}
-	return m.unseal(ctx, "value", key, sealed)
+	if err != nil {
+		return nil, m.absent("value", key, err)
+	}
+	return value, nil
 }
 
-// updateValue is Store.UpdateValue over sealed values. An old value that does
-// not open counts as none: a new one takes its place.
+// updateValue is Store.UpdateValue over sealed values.
 func (m *Manager) updateValue(ctx context.Context, key string, until time.Time, change func(old []byte) ([]byte, error)) error {
-	return m.store.UpdateValue(ctx, key, until, func(sealed []byte) ([]byte, error) {
+	return m.store.UpdateValue(ctx, key, until, m.sealing(ctx, key, change))
+}
+
+// sealing makes of a change of a value one of its sealed form. An old value that
+// does not open counts as none: a new one takes its place.
+func (m *Manager) sealing(ctx context.Context, key string, change func(old []byte) ([]byte, error)) func([]byte) ([]byte, error) {
+	return func(sealed []byte) ([]byte, error) {
 		var old []byte
 		if sealed != nil {
 			opened, err := m.unseal(ctx, "value", key, sealed)
-			if err != nil && !errors.Is(err, ErrForged) {
+			if err = m.absent("value", key, err); err != nil && !errors.Is(err, ErrNotFound) {
 				return nil, err
 			}
 			old = opened
@@ -105,5 +103,5 @@ func (m *Manager) updateValue(ctx context.Context, key string, until time.Time, 
 			return nil, err
 		}
 		return m.seal(ctx, "value", key, value)
-	})
+	}
 }

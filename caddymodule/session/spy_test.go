@@ -20,13 +20,13 @@ type spy struct {
 	onMark   func(key string, until time.Time)
 }
 
-func (s *spy) Create(ctx context.Context, r session.Record, limit int) error {
+func (s *spy) Create(ctx context.Context, r session.Record, limit int, value func([]byte) ([]byte, error)) error {
 	if s.onCreate != nil {
 		if err := s.onCreate(ctx, r); err != nil {
 			return err
 		}
 	}
-	return s.Store.Create(ctx, r, limit)
+	return s.Store.Create(ctx, r, limit, value)
 }
 
 func (s *spy) Get(ctx context.Context, key string) (session.Record, *session.Lease, error) {

@@ -20,9 +20,11 @@ var (
 
 // Record is one session as a store sees it: opaque bytes under an opaque key.
 //
-// Key and User are 22 characters of [A-Za-z0-9_-]. They are hashes that the
-// Manager makes, so a store may use them in file names, in keys of its own
-// and in logs; they tell nothing about who the user is.
+// Key and User are characters of [A-Za-z0-9_-] that the Manager makes: User is a
+// hash, 22 of them, and Key is User and 11 more, so that a store may have all of a
+// user in one place. A store may use them in file names, in keys of its own and in
+// logs; they tell nothing about who the user is. (A store that lasts longer than a
+// version of this package may hold keys of 22 characters that do not tell the user.)
 type Record struct {
 	Key       string
 	User      string // the same for all sessions of one (app, openid); see AppTag
@@ -50,6 +52,11 @@ type Record struct {
 //     must not leave half of it: either all of the call's effects or none.
 //   - Nothing that was deleted ever comes back by an Update, a crash, a
 //     failover that the store is documented to survive, or a sweep.
+//   - What is damaged is absent: List and DeleteUser leave it out, and it counts for
+//     no limit. It is in nobody's way: Create, Delete and UpdateValue put it aside,
+//     other records of the user stay. Get, Update and Value of it give ErrForged,
+//     an ErrNotFound that the Manager tells the operator, or ErrNotFound after the
+//     store itself told.
 //   - Values of up to 64 KiB are kept whole. Byte slices that a store was given
 //     or has handed out are not modified by either side.
 //   - Records, marks and values are three name spaces: one key may name one of each.
@@ -68,12 +75,18 @@ type Store interface {
 	// Create adds a session, replacing any record under the same key. When the
 	// user then has more than limit live sessions, the oldest by IssuedAt go (the
 	// new one never does). limit <= 0 is no limit.
-	Create(ctx context.Context, rec Record, limit int) error
+	//
+	// value, unless nil, first makes of the value that is named rec.User what
+	// UpdateValue would, until rec.ExpiresAt; a store that can does both at once. A
+	// call that fails may have changed the value: without a session it is of no use.
+	Create(ctx context.Context, rec Record, limit int, value func(old []byte) ([]byte, error)) error
 
 	// Get returns the record and a lease on it. The store ends the lease when
 	// the record is updated, deleted or pushed out, on whatever node: at once
 	// for calls on this node, within one second for those of others, and as
-	// well when it can no longer tell (a lost connection, say).
+	// well when it can no longer tell (a lost connection, say). It may end without
+	// need, when another session of the user changed, say: the next Get gives a
+	// new one.
 	Get(ctx context.Context, key string) (Record, *Lease, error)
 
 	// Update replaces the value of an existing record by what change makes of
@@ -107,14 +120,19 @@ type Store interface {
 type Counter interface {
 	// Count returns how many live sessions there are by app, as AppTag names
 	// it: the first four characters of Record.User. Sessions that expired
-	// within the last minute may be among them.
+	// within the last minute may be among them. It is for charts: logins and logouts
+	// of the last second that were under way on a node that crashed may be missing
+	// until those sessions would have expired.
 	Count(ctx context.Context) (map[string]int, error)
 }
 
 // Checker is what a store may offer for the operator's health check.
 type Checker interface {
-	// Check returns nil when the store can read and write now. The error is for
-	// the operator: it may name an address or a file, never a password.
+	// Check returns nil when a login could be kept now. It finds out by a write, on
+	// a name of its own: a store that is there and reads well, but takes no writes (a
+	// full disk, a full memory, a replica, a missing right), is not fit. It changes
+	// nothing that lasts. The error is for the operator: it may name an address or a
+	// file, never a password.
 	Check(ctx context.Context) error
 }
 

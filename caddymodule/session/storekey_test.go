@@ -34,7 +34,7 @@ func TestStoreKeysDoNotCollide(t *testing.T) {
 func TestNewIDsAreValidAndDistinct(t *testing.T) {
 	seen := map[string]bool{}
 	for range 10_000 {
-		id := newID()
+		id := newID(userKey("wx0123456789abcdef", "oALICE"))
 		if !ValidID(id) || seen[id] {
 			t.Fatalf("newID = %q, valid %v, seen before %v", id, ValidID(id), seen[id])
 		}
@@ -45,7 +45,7 @@ func TestNewIDsAreValidAndDistinct(t *testing.T) {
 // "caddy wechat revoke -abc..." would be an unknown option.
 func TestNewIDIsNoOption(t *testing.T) {
 	for range 2000 {
-		if id := newID(); id[0] == '-' || !ValidID(id) {
+		if id := newID(userKey("wx0123456789abcdef", "oALICE")); id[0] == '-' || !ValidID(id) {
 			t.Fatalf("a new id is %q", id)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -180,29 +181,14 @@ func adminEndUser(ctx context.Context, e *engine.Engine, w http.ResponseWriter, 
 	return adminJSON(w, map[string]int{"ended": ended})
 }
 
-// adminHealth has a line for each of what the gateway depends on. WeChat being
-// away does not touch the sessions that exist; the answer says 503 all the same,
-// because nobody can log in.
+// adminHealth tells whether logins can succeed: see [engine.Engine.Health].
 func adminHealth(ctx context.Context, e *engine.Engine, w http.ResponseWriter, _ *http.Request, _ string) error {
-	var lines strings.Builder
-	status := http.StatusOK
-	report := func(name string, err error) {
-		if err != nil {
-			status = http.StatusServiceUnavailable
-			fmt.Fprintf(&lines, "%s: %v\n", name, err)
-			return
-		}
-		fmt.Fprintf(&lines, "%s: ok\n", name)
-	}
-	var storeErr error
-	if checker, ok := e.Store.(session.Checker); ok {
-		storeErr = checker.Check(ctx)
-	}
-	report("store", storeErr)
-	report("wechat", e.Client.Reachable(ctx))
+	health := e.Health(ctx)
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.WriteHeader(status)
-	_, err := w.Write([]byte(lines.String()))
+	if !health.OK() {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	_, err := io.WriteString(w, health.String())
 	return err
 }
 

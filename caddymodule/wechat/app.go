@@ -6,6 +6,7 @@
 package wechat
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,6 +21,7 @@ import (
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/gate"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/opendata"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/option"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/weixin"
 )
 
 func init() { caddy.RegisterModule(new(App)) }
@@ -37,6 +39,14 @@ type App struct {
 	// Where WeChat's API is. https, or http on a loopback address (the
 	// simulator). Default: `https://api.weixin.qq.com`
 	APIBase string `json:"api_base,omitempty"`
+
+	// Takes http for `api_base` on a host that is not loopback: a simulator in a
+	// container. The AppSecret goes over it in the clear. Default: false
+	APIBaseInsecure bool `json:"api_base_insecure,omitempty"`
+
+	// Where browsers go to log in. https, or http on a loopback address (the
+	// simulator). Default: `https://open.weixin.qq.com`
+	OpenBase string `json:"open_base,omitempty"`
 
 	// How long the whole exchange of a code with WeChat may take, waiting for a
 	// free connection included. Default: 5s
@@ -73,6 +83,7 @@ type App struct {
 
 	logger    *zap.Logger
 	apiBase   string
+	openBase  string
 	apps      apps.List
 	sealFiles []string
 	taken     []func() error // gives back what was taken from pools
@@ -96,6 +107,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 func (a *App) Engine() *engine.Engine { return a.engine }
 
 const (
+	defaultOpenBase        = "https://open.weixin.qq.com"
 	defaultAPITimeout      = caddy.Duration(5 * time.Second)
 	defaultSessionLifetime = caddy.Duration(24 * time.Hour)
 	minSessionLifetime     = caddy.Duration(time.Second)
@@ -123,6 +135,10 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
+	browser, err := a.takeBrowserKeys()
+	if err != nil {
+		return err
+	}
 	store, err := a.loadStore(ctx)
 	if err != nil {
 		return err
@@ -136,7 +152,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		Lifetime: time.Duration(a.SessionLifetime), MaxLifetime: time.Duration(maxSessionLifetime),
 		PerUser: a.SessionsPerUser, Data: opendata.Policy{MaxAge: time.Duration(*a.DataMaxAge)},
 		Algorithm: a.Token.algorithm, Issuer: a.Token.issuer, TokenKeys: tokenKeys,
-		RotateEvery: time.Duration(a.Token.RotateEvery), SealFiles: a.sealFiles,
+		RotateEvery: time.Duration(a.Token.RotateEvery), SealFiles: a.sealFiles, BrowserKeys: browser, OpenBase: a.openBase,
 		Store: store, Storage: ctx.Storage(), Client: client, Limits: limits, Metrics: metrics, Logger: a.logger,
 	})
 	if err != nil {
@@ -152,6 +168,12 @@ func (a *App) resolve() error {
 	}
 	var err error
 	if a.apiBase, err = option.ResolveText("api_base", a.APIBase); err != nil {
+		return err
+	}
+	if a.openBase, err = option.ResolveText("open_base", cmp.Or(a.OpenBase, defaultOpenBase)); err != nil {
+		return err
+	}
+	if err := checkOpenBase(a.openBase); err != nil {
 		return err
 	}
 	if a.APITimeout == 0 {
@@ -192,6 +214,14 @@ func (a *App) resolve() error {
 func checkAPITimeout(d caddy.Duration) error {
 	if d <= 0 {
 		return errors.New("api_timeout must be positive")
+	}
+	return nil
+}
+
+func checkOpenBase(base string) error {
+	// a code comes back by way of it; the rules are those of api_base
+	if _, err := weixin.ParseBaseURL(base, false); err != nil {
+		return errors.New("open_base is https:// and a host, or http:// and a loopback host (the simulator), without query or fragment")
 	}
 	return nil
 }

@@ -33,8 +33,12 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 // UnmarshalCaddyfile sets up the app from the global option. Syntax:
 //
 //	wechat {
-//		app <appid> <secret>
-//		api_base <url>
+//		app <appid> <secret> [mini|official|website|mobile] {
+//			scope snsapi_base|snsapi_userinfo
+//			push <token> [<aes_key>]
+//		}
+//		api_base <url> [insecure]
+//		open_base <url>
 //		api_timeout <duration>
 //		session_lifetime <duration>
 //		sessions_per_user <n>
@@ -52,7 +56,7 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 //		seal_key_file <path>...
 //	}
 //
-// Only app is required; it may be repeated, once for each mini program.
+// Only app is required; it may be repeated, once for each app.
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the option's name
 	if d.NextArg() {
@@ -72,11 +76,10 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "app":
 			err = a.unmarshalProgram(d)
 		case "api_base":
-			a.APIBase, err = option.OneArg(d)
-			if err == nil && !option.IsPlaceholder(a.APIBase) {
-				if bad := weixin.CheckBaseURL(a.APIBase); bad != nil {
-					err = d.Errf("api_base: %v", bad)
-				}
+			err = a.unmarshalAPIBase(d)
+		case "open_base":
+			if a.OpenBase, err = option.OneArg(d); err == nil && !option.IsPlaceholder(a.OpenBase) {
+				err = wrong(d, checkOpenBase(a.OpenBase))
 			}
 		case "api_timeout":
 			a.APITimeout, err = option.PositiveDuration(d)
@@ -105,8 +108,8 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "store":
 			a.StoreRaw, err = unmarshalStore(d)
 		default:
-			err = d.Errf("unknown wechat option %q: there are app, api_base, api_timeout, session_lifetime, "+
-				"sessions_per_user, data_max_age, login_rate, token, store and seal_key_file", name)
+			err = d.Errf("unknown wechat option%s: there are app, api_base, open_base, api_timeout, session_lifetime, "+
+				"sessions_per_user, data_max_age, login_rate, token, store and seal_key_file", option.Name(name))
 		}
 		if err != nil {
 			return err
@@ -116,7 +119,29 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		}
 	}
 	if len(a.Apps) == 0 {
-		return d.Err("wechat needs at least one mini program:  app <appid> <secret>")
+		return d.Err("wechat needs at least one app:  app <appid> <secret>")
+	}
+	return nil
+}
+
+// unmarshalAPIBase reads  api_base <url> [insecure]
+func (a *App) unmarshalAPIBase(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) == 2 && args[1] == "insecure" {
+		a.APIBaseInsecure, args = true, args[:1]
+	}
+	switch {
+	case len(args) > 1:
+		return d.Errf("api_base takes one URL, and perhaps the word insecure behind it; found %d values", len(args))
+	case len(args) == 0 || args[0] == "":
+		return d.Err("api_base needs a value (is the environment variable set?)")
+	}
+	a.APIBase = args[0]
+	if option.IsPlaceholder(a.APIBase) {
+		return nil
+	}
+	if _, bad := weixin.ParseBaseURL(a.APIBase, a.APIBaseInsecure); bad != nil {
+		return d.Errf("api_base: %v", bad)
 	}
 	return nil
 }

@@ -172,7 +172,7 @@ func userOrID(cmd *cobra.Command, args []string) (appid, openid string, err erro
 	switch {
 	case len(args) == 1 && appid == "" && openid == "":
 		if !session.ValidID(args[0]) {
-			return "", "", errors.New("this is not a session id: it has 22 characters, as in the log and in the list of a user")
+			return "", "", errors.New("this is not a session id: it has 33 characters, as in the log and in the list of a user")
 		}
 	case len(args) == 2 && appid == "" && openid == "":
 		if appid, openid = args[0], args[1]; !option.AppIDForm.MatchString(appid) || openid == "" {

@@ -138,7 +138,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"braces in the secret", secretFrom("x{" + configSecret + "}x"), nil, []string{"secret of app " + configAppID, "use {env.NAME} or {file./path}"}},
 
 		// WeChat's API
-		{"plain http", gatewaytest.App(object{"api_base": "http://api.example.com"}), nil, []string{"api_base", "must be https", "http is for loopback hosts only"}},
+		{"plain http", gatewaytest.App(object{"api_base": "http://api.example.com"}), nil, []string{"api_base", "must be https", "http is for loopback hosts"}},
 		{"user info", gatewaytest.App(object{"api_base": "https://me:" + configSecret + "@api.example.com"}), nil, []string{"api_base", "must not hold user info"}},
 		{"query", gatewaytest.App(object{"api_base": "https://api.example.com?key=" + configSecret}), nil, []string{"api_base", "must not have a query"}},
 		{"fragment", gatewaytest.App(object{"api_base": "https://api.example.com#" + configSecret}), nil, []string{"api_base", "must not have a fragment"}},
@@ -220,7 +220,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"relative public path", gatewaytest.App(nil), site(object{"public": []any{"healthz"}}), []string{`public path "healthz"`, "must begin with /"}},
 		{"public path with dots", gatewaytest.App(nil), site(object{"public": []any{"/a/../b"}}), []string{"public path", "write the decoded path"}},
 		{"bad prefix", gatewaytest.App(nil), site(object{"prefix": "/wechat/"}), []string{"prefix", "without a slash at its end"}},
-		{"bad cookie", gatewaytest.App(nil), site(object{"cookie": "a b"}), []string{"a b", "is not a cookie name"}},
+		{"bad cookie", gatewaytest.App(nil), site(object{"cookie": "a b"}), []string{"this is not a cookie name"}},
 		{"unknown member of site", gatewaytest.App(nil), site(object{"publik": []any{"/a"}}), []string{"publik"}},
 		{"public as text", gatewaytest.App(nil), site(object{"public": "/a"}), []string{"public"}},
 		{"unknown matcher", gatewaytest.App(nil), site(object{"match": []any{object{"pathh": []any{"/a"}}}}), []string{"loading matchers", "pathh"}},
@@ -445,7 +445,7 @@ func TestMemoryStoreSaysWhatItSurvives(t *testing.T) {
 	for i := range 3 {
 		now := time.Now()
 		record := session.Record{Key: fmt.Sprint("key", i), User: fmt.Sprint("user", i%2), Value: []byte("x"), IssuedAt: now, ExpiresAt: now.Add(time.Hour)}
-		if err := first.Engine().Store.Create(t.Context(), record, 0); err != nil {
+		if err := first.Engine().Store.Create(t.Context(), record, 0, nil); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -14,13 +15,15 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/option"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
 // The directives come after the other checks and before request_header: what an
-// operator sets by hand is the operator's word, and comes after our scrub. Caddy
-// knows no order among guests, so the one that is registered last comes first.
+// operator sets by hand is the operator's word, and comes after our scrub. The health
+// comes first: probes have no session. Caddy knows no order among guests, so the one
+// that is registered last comes first.
 func init() {
-	for _, directive := range []string{"wechat_check", "wechat_auth"} {
+	for _, directive := range []string{"wechat_api", "wechat_check", "wechat_auth", "wechat_push", "wechat_health"} {
 		httpcaddyfile.RegisterDirectiveOrder(directive, httpcaddyfile.After, "forward_auth")
 	}
 }
@@ -86,4 +89,24 @@ func (a *App) CheckNamed(appid string) error {
 		appids = append(appids, program.AppID)
 	}
 	return fmt.Errorf("app %s is not among those of the global option wechat: %s", appid, strings.Join(appids, ", "))
+}
+
+// ErrNoWebApp means that a site with web_login has no app that logs in by redirect.
+var ErrNoWebApp = errors.New("web_login needs an app that logs in by redirect: name one of kind official (pages inside WeChat) or website (QR code) among the apps of the site")
+
+// CheckWebLogin refuses a site with web_login whose apps cannot log in by redirect, as
+// far as that can be told before placeholders are resolved.
+func (a *App) CheckWebLogin(names []string) error {
+	if a == nil {
+		return nil
+	}
+	all := len(names) == 0 || slices.Contains(names, "*")
+	for _, program := range a.Apps {
+		named := all || slices.Contains(names, program.AppID) ||
+			option.IsPlaceholder(program.AppID) || slices.ContainsFunc(names, option.IsPlaceholder)
+		if kind := program.kind(); named && (kind == session.Official || kind == session.Website) {
+			return nil
+		}
+	}
+	return ErrNoWebApp
 }

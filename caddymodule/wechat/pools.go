@@ -3,6 +3,7 @@
 package wechat
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 
@@ -11,6 +12,7 @@ import (
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/login"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/observe"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/seal"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/weixin"
 )
 
@@ -23,13 +25,18 @@ var (
 	// each reload counts nothing.
 	metricsPool = caddy.NewUsagePool()
 
+	// A reload must not make worthless what browsers keep, where nothing else keeps the
+	// keys for it.
+	browserKeys = caddy.NewUsagePool()
+
 	// A reload must not give anybody a fresh budget.
 	limiters = caddy.NewUsagePool()
 )
 
-// The one entry of the pool of metrics, and the two tables of budgets.
+// The entries of the pools.
 const (
 	metricsKey      = "metrics"
+	browserKey      = "browser"
 	limiterKey      = "logins"
 	callsLimiterKey = "calls"
 )
@@ -58,8 +65,14 @@ func (a *App) takeClient() (*weixin.Client, error) {
 	if base == "" {
 		base = weixin.DefaultBaseURL
 	}
+	if _, err := weixin.ParseBaseURL(base, a.APIBaseInsecure); err != nil {
+		return nil, fmt.Errorf("api_base: %v", err)
+	}
+	if a.APIBaseInsecure {
+		a.logger.Warn("api_base is insecure: the AppSecret goes over the network in the clear; this is for a simulator only")
+	}
 	pooled, err := a.take(clients, base, func() (caddy.Destructor, error) {
-		c, err := weixin.New(weixin.Options{BaseURL: base})
+		c, err := weixin.New(weixin.Options{BaseURL: base, Insecure: a.APIBaseInsecure})
 		return pooledClient{c}, err
 	})
 	if err != nil {
@@ -86,6 +99,26 @@ func (a *App) takeMetrics() (*observe.Metrics, error) {
 		return nil, err
 	}
 	return pooled.(*observe.Metrics), nil
+}
+
+// pooledKeys makes seal keys fit for a usage pool.
+type pooledKeys struct{ *seal.Keys }
+
+// Destruct implements caddy.Destructor; there is nothing to free.
+func (pooledKeys) Destruct() error { return nil }
+
+// takeBrowserKeys returns keys that live as long as this process has an app.
+func (a *App) takeBrowserKeys() (*seal.Keys, error) {
+	pooled, err := a.take(browserKeys, browserKey, func() (caddy.Destructor, error) {
+		secret := make([]byte, 32)
+		rand.Read(secret)
+		keys, err := seal.NewKeys(secret)
+		return pooledKeys{keys}, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return pooled.(pooledKeys).Keys, nil
 }
 
 // showMetrics puts the process's collectors into the registry of this configuration.

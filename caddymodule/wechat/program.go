@@ -3,17 +3,16 @@
 package wechat
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
+	"cmp"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/apps"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/message"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/option"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/weixin"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
@@ -32,6 +31,31 @@ type Program struct {
 	// adapter when it replaced the value by the name of its environment variable.
 	// The running Caddy must find the same value there.
 	SecretDigest string `json:"secret_digest,omitempty"`
+
+	// What kind of app it is: `mini` (mini program or mini game), `official` (Official
+	// Account: pages inside WeChat), `website` (Open Platform website: QR code) or
+	// `mobile` (Open Platform mobile app). Default: `mini`
+	Kind session.Kind `json:"kind,omitempty"`
+
+	// What a login by redirect asks an Official Account's user for: `snsapi_base` (the
+	// openid, silently) or `snsapi_userinfo` (a dialog). Default: `snsapi_base`
+	Scope string `json:"scope,omitempty"`
+
+	// The message push of the app; only for `mini` and `official`. Default: none
+	Push *Push `json:"push,omitempty"`
+}
+
+// Push holds what an app's console shows under message push (消息推送).
+type Push struct {
+	// The Token: 3 to 32 letters and digits.
+	Token string `json:"token"`
+
+	// The EncodingAESKey: 43 letters and digits. Default: none, messages come in the clear.
+	AESKey string `json:"aes_key,omitempty"`
+
+	// As SecretDigest of the app.
+	TokenDigest  string `json:"token_digest,omitempty"`
+	AESKeyDigest string `json:"aes_key_digest,omitempty"`
 }
 
 // resolvePrograms makes the list of apps of what is configured.
@@ -57,7 +81,7 @@ func (a *App) resolvePrograms() error {
 
 func (p *Program) resolve() (*apps.App, error) {
 	if p == nil {
-		return nil, errors.New("apps holds null where a mini program is expected")
+		return nil, errors.New("apps holds null where an app is expected")
 	}
 	appid, err := option.ResolveText("app", p.AppID)
 	if err != nil {
@@ -66,23 +90,87 @@ func (p *Program) resolve() (*apps.App, error) {
 	if err := option.CheckAppID(appid); err != nil {
 		return nil, err
 	}
-	secret, err := option.ResolveText("secret of app "+appid, p.Secret)
+	secret, err := resolveSecret("the secret of app "+appid, p.Secret, p.SecretDigest)
 	if err != nil {
 		return nil, err
 	}
 	if secret == "" {
 		return nil, fmt.Errorf("the secret of app %s is empty", appid)
 	}
-	if p.SecretDigest != "" && p.SecretDigest != secretDigest(secret) {
-		return nil, fmt.Errorf("the secret of app %s: %s has another value in the running Caddy than where the Caddyfile was read: "+
-			"restart Caddy, or keep the secret in a file and write {file./path}", appid, p.Secret)
+	if p.Kind == "" {
+		p.Kind = session.Mini
+	}
+	if err := errors.Join(checkKind(p.Kind), p.checkScope(), p.checkPushKind()); err != nil {
+		return nil, err
+	}
+	app := &apps.App{
+		AppID: appid, Kind: p.Kind, Scope: p.Scope,
+		Credentials: weixin.App{ID: appid, Secret: weixin.NewSecret(secret)},
+	}
+	if p.Push != nil {
+		if app.Push, err = p.Push.resolve(appid); err != nil {
+			return nil, err
+		}
 	}
 	p.AppID = appid
-	return &apps.App{
-		AppID: appid, Kind: session.Mini,
-		Credentials: weixin.App{ID: appid, Secret: weixin.NewSecret(secret)},
-	}, nil
+	return app, nil
 }
+
+func (p *Push) resolve(appid string) (*message.Receiver, error) {
+	token, err := resolveSecret("the push token of app "+appid, p.Token, p.TokenDigest)
+	if err != nil {
+		return nil, err
+	}
+	key, err := resolveSecret("the push aes_key of app "+appid, p.AESKey, p.AESKeyDigest)
+	if err != nil {
+		return nil, err
+	}
+	receiver, err := message.NewReceiver(appid, token, key)
+	if err != nil {
+		return nil, fmt.Errorf("push of app %s: %w", appid, err)
+	}
+	return receiver, nil
+}
+
+// resolveSecret resolves a secret, and compares it with its digest.
+func resolveSecret(what, written, digest string) (string, error) {
+	secret, err := option.ResolveText(what, written)
+	if err != nil {
+		return "", err
+	}
+	return secret, option.CheckDigest(what, written, secret, digest)
+}
+
+// The rules of an app, for the Caddyfile and for JSON.
+
+func checkKind(kind session.Kind) error {
+	switch kind {
+	case session.Mini, session.Official, session.Website, session.Mobile:
+		return nil
+	}
+	// not which: what stands in the wrong place may be the secret
+	return errors.New("the kind of an app is mini, official, website or mobile")
+}
+
+func (p *Program) checkScope() error {
+	switch {
+	case p.Scope == "":
+	case p.Kind != session.Official:
+		return fmt.Errorf("scope is for apps of kind official; app %s is of kind %s", p.AppID, string(p.kind()))
+	case p.Scope != "snsapi_base" && p.Scope != "snsapi_userinfo":
+		return fmt.Errorf("scope of app %s is snsapi_base or snsapi_userinfo", p.AppID)
+	}
+	return nil
+}
+
+func (p *Program) checkPushKind() error {
+	if p.Push != nil && p.kind() != session.Mini && p.kind() != session.Official {
+		return fmt.Errorf("push is for apps of kind mini and official: WeChat pushes nothing for app %s of kind %s", p.AppID, string(p.Kind))
+	}
+	return nil
+}
+
+func (p *Program) kind() session.Kind { return cmp.Or(p.Kind, session.Mini) }
 
 // Choose returns the mini programs that a site names; "*" or, when there is
 // but one, nothing names all.
@@ -122,10 +210,11 @@ func (a *App) Choose(appids []string) (apps.List, error) {
 	return chosen, nil
 }
 
+// unmarshalProgram reads  app <appid> <secret> [<kind>] { ... }
 func (a *App) unmarshalProgram(d *caddyfile.Dispenser) error {
 	args := d.RemainingArgs()
-	if len(args) != 2 {
-		return d.Err("app takes an AppID and a secret:  app <appid> <secret>  (is the environment variable set?)")
+	if len(args) < 2 || len(args) > 3 {
+		return d.Err("app takes an AppID, a secret, and perhaps a kind:  app <appid> <secret> [mini|official|website|mobile]  (is the environment variable set?)")
 	}
 	if !option.IsPlaceholder(args[0]) {
 		if err := option.CheckAppID(args[0]); err != nil {
@@ -140,37 +229,63 @@ func (a *App) unmarshalProgram(d *caddyfile.Dispenser) error {
 			return d.WrapErr(option.Twice("app " + args[0]))
 		}
 	}
-	app := &Program{AppID: args[0], Secret: hideSecret(args[1])}
-	if app.Secret != args[1] {
-		app.SecretDigest = secretDigest(args[1])
+	app := &Program{AppID: args[0]}
+	app.Secret, app.SecretDigest = option.HideSecret(args[1])
+	if len(args) == 3 {
+		app.Kind = session.Kind(args[2])
+		if err := checkKind(app.Kind); err != nil {
+			return d.WrapErr(err)
+		}
 	}
 	a.Apps = append(a.Apps, app)
+	return app.unmarshalBlock(d)
+}
+
+func (p *Program) unmarshalBlock(d *caddyfile.Dispenser) error {
+	var once option.Once
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if err := once.Note(d); err != nil {
+			return err
+		}
+		var err error
+		name := d.Val()
+		switch name {
+		case "scope":
+			if p.Scope, err = option.OneArg(d); err == nil {
+				err = wrong(d, p.checkScope())
+			}
+		case "push":
+			err = p.unmarshalPush(d)
+		default:
+			err = d.Errf("unknown option%s of an app: there are scope and push", option.Name(name))
+		}
+		if err != nil {
+			return err
+		}
+		if d.NextBlock(nesting + 1) {
+			return d.Errf("%s takes no block", name)
+		}
+	}
 	return nil
 }
 
-// hideSecret keeps a secret that came from an environment variable out of the
-// configuration, which Caddy stores and shows in its admin API: the Caddyfile
-// has replaced {$NAME} by now, so the variable is found by its value. The Caddy
-// that runs may have another value under that name: see secretDigest.
-func hideSecret(secret string) string {
-	if len(secret) < 8 || option.IsPlaceholder(secret) {
-		return secret
+func (p *Program) unmarshalPush(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) < 1 || len(args) > 2 || slices.Contains(args, "") {
+		return d.Err("push takes the Token and perhaps the EncodingAESKey of the app's message push:  push <token> [<aes_key>]  (is the environment variable set?)")
 	}
-	var names []string
-	for _, variable := range os.Environ() {
-		if name, value, _ := strings.Cut(variable, "="); value == secret {
-			names = append(names, name)
+	p.Push = new(Push)
+	if err := p.checkPushKind(); err != nil {
+		return d.WrapErr(err)
+	}
+	if key := strings.Join(args[1:], ""); !option.IsPlaceholder(args[0]) && !option.IsPlaceholder(key) {
+		if _, err := message.NewReceiver(p.AppID, args[0], key); err != nil {
+			return d.Errf("push: %v", err)
 		}
 	}
-	if len(names) == 0 {
-		return secret
+	p.Push.Token, p.Push.TokenDigest = option.HideSecret(args[0])
+	if len(args) == 2 {
+		p.Push.AESKey, p.Push.AESKeyDigest = option.HideSecret(args[1])
 	}
-	return "{env." + slices.Min(names) + "}"
-}
-
-// secretDigest tells two secrets apart and gives neither away: an AppSecret has
-// 128 random bits.
-func secretDigest(secret string) string {
-	sum := sha256.Sum256([]byte("wechat app secret\x00" + secret))
-	return hex.EncodeToString(sum[:8])
+	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/option"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
@@ -45,7 +46,7 @@ func unmarshalStore(d *caddyfile.Dispenser) (json.RawMessage, error) {
 	}
 	name := d.Val()
 	if _, err := caddy.GetModule(storeNamespace + "." + name); err != nil {
-		return nil, d.Errf("unknown store %q: this build has %s", name, storeNames())
+		return nil, d.Errf("unknown store%s: this build has %s, as in  store redis <url>", option.Name(name), storeNames())
 	}
 	module, err := caddyfile.UnmarshalModule(d, storeNamespace+"."+name)
 	if err != nil {

@@ -134,7 +134,7 @@ func (c *TokenConfig) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				}
 			}
 		default:
-			err = d.Errf("unknown token option %q: there are algorithm, issuer, key_file and rotate_every", name)
+			err = d.Errf("unknown token option%s: there are algorithm, issuer, key_file and rotate_every", option.Name(name))
 		}
 		if err != nil {
 			return err

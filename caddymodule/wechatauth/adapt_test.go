@@ -6,6 +6,8 @@ package wechatauth_test
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,6 +24,9 @@ const (
 	adaptAppID  = "wx0123456789abcdef"
 	adaptSecret = "00112233445566778899aabbccddeeff"
 )
+
+// update has the expectations written anew, to be read before they are kept.
+var update = flag.Bool("update", false, "write the expectations of testdata/adapt anew")
 
 // storeNames lists the stores of this build.
 func storeNames() string {
@@ -75,6 +80,16 @@ func TestAdapt(t *testing.T) {
 			// Caddy stores the JSON and shows it in its admin API; errors go to a log
 			if bytes.Contains(got, []byte(adaptSecret)) || err != nil && strings.Contains(err.Error(), adaptSecret) {
 				t.Fatal("the secret shows")
+			}
+			if *update {
+				result := "error: " + strings.ReplaceAll(fmt.Sprint(err), storeNames(), "{stores}")
+				if err == nil {
+					result = indented(t, got)
+				}
+				if err := os.WriteFile(file, []byte(input+"----------\n"+strings.TrimSpace(result)+"\n"), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
 			}
 			switch {
 			case isBad && err == nil:

@@ -32,7 +32,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 	if len(matcher) > 0 {
 		handler.MatcherSetsRaw = append(handler.MatcherSetsRaw, matcher)
 	}
-	return h.NewRoute(nil, handler), nil
+	return newRoute(h, handler), nil
 }
 
 // UnmarshalCaddyfile sets up the handler from the directive. Syntax:
@@ -42,6 +42,10 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //		app <appid>... | *
 //		prefix <path>
 //		cookie [<name>]
+//		web_login {
+//			via <origin>
+//			for <origin>...
+//		}
 //		forward_token
 //		headers <dialect>...
 //		assertion [<audience>]
@@ -58,7 +62,7 @@ func (h *Handler) unmarshal(d *caddyfile.Dispenser, configured *wechat.App) erro
 	d.Next() // the directive's name
 	directive := *d
 	if d.NextArg() {
-		return d.Errf("unexpected argument %q: wechat_auth takes at most one matcher, a path that begins with /, or a name that begins with @", d.Val())
+		return d.Errf("unexpected argument%s: wechat_auth takes at most one matcher, a path that begins with /, or a name that begins with @", option.Name(d.Val()))
 	}
 	var once option.Once
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
@@ -82,6 +86,9 @@ func (h *Handler) unmarshal(d *caddyfile.Dispenser, configured *wechat.App) erro
 			}
 		case "cookie":
 			h.Cookie, err = wechat.UnmarshalCookie(d)
+		case "web_login":
+			h.WebLogin = new(WebLogin)
+			err = h.WebLogin.unmarshal(d)
 		case "forward_token":
 			h.ForwardToken = true
 			if d.NextArg() {
@@ -92,13 +99,18 @@ func (h *Handler) unmarshal(d *caddyfile.Dispenser, configured *wechat.App) erro
 		case "assertion":
 			err = h.unmarshalAssertion(d, configured)
 		default:
-			err = d.Errf("unknown wechat_auth option %q: there are public, app, prefix, cookie, forward_token, headers and assertion", name)
+			err = d.Errf("unknown wechat_auth option %q: there are public, app, prefix, cookie, web_login, forward_token, headers and assertion", name)
 		}
 		if err != nil {
 			return err
 		}
 		if d.NextBlock(nesting + 1) {
 			return d.Errf("%s takes no block", name)
+		}
+	}
+	if h.WebLogin != nil {
+		if err := configured.CheckWebLogin(h.Apps); err != nil {
+			return directive.WrapErr(err)
 		}
 	}
 	if len(h.Apps) == 0 && configured != nil {

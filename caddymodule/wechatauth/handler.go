@@ -5,6 +5,7 @@
 package wechatauth
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -15,7 +16,6 @@ import (
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/endpoint"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/engine"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/gate"
-	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/problem"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/wechat"
 )
 
@@ -72,6 +72,10 @@ type Handler struct {
 	// refused. Default: none.
 	Cookie string `json:"cookie,omitempty"`
 
+	// Logins by redirect: pages inside WeChat, QR codes, web-views. It implies a cookie.
+	// Default: none.
+	WebLogin *WebLogin `json:"web_login,omitempty"`
+
 	// Leave the token on the request for the backend. Default: false, it is removed.
 	ForwardToken bool `json:"forward_token,omitempty"`
 
@@ -121,6 +125,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := checkPrefix(h.Prefix); err != nil {
 		return err
 	}
+	if h.WebLogin != nil && h.Cookie == "" {
+		h.Cookie = gate.DefaultCookie
+	}
 	if h.Cookie != "" {
 		if h.Cookie, err = gate.CookieName(h.Cookie); err != nil {
 			return err
@@ -134,38 +141,61 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	h.site = endpoint.Site{Parts: h.engine.Endpoints, Rules: &h.rules, Prefix: h.Prefix, Server: server{}}
+	if h.WebLogin != nil {
+		if h.site.Web, err = h.WebLogin.provision(h.engine, h.rules.Apps); err != nil {
+			return err
+		}
+	}
 	sets, err := ctx.LoadModule(h, "MatcherSetsRaw")
 	if err != nil {
 		return fmt.Errorf("loading matchers: %v", err)
 	}
-	return h.matchers.FromInterface(sets)
+	if err := h.matchers.FromInterface(sets); err != nil {
+		return err
+	}
+	return h.guardErrorRoutes(ctx)
 }
 
 func checkPrefix(prefix string) error {
-	if !strings.HasPrefix(prefix, "/") || len(prefix) < 2 || strings.HasSuffix(prefix, "/") ||
+	if !strings.HasPrefix(prefix, "/") { // not what: it may be a secret
+		return errors.New("prefix must be a plain path such as /wechat, without a slash at its end")
+	}
+	if len(prefix) < 2 || strings.HasSuffix(prefix, "/") ||
 		strings.ContainsAny(prefix, "*%{}") || strings.Contains(prefix, "//") || !gate.PlainPath(prefix) {
 		return fmt.Errorf("prefix %q must be a plain path such as /wechat, without a slash at its end", prefix)
 	}
 	return nil
 }
 
-// ServeHTTP scrubs, then serves an endpoint, or checks and passes on.
+// ServeHTTP sees to it that an error which leaves the gate takes nothing along that error
+// routes may not have; see passage.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	var p passage
+	err := h.serve(w, r, next, &p)
+	if err != nil {
+		h.leave(r, p)
+	}
+	return err
+}
+
+// serve scrubs, then serves an endpoint, or checks and passes on.
 // next is called for a checked session, or on the site's own word that this
 // request needs none; everything else has returned by then.
-func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request, next caddyhttp.Handler) error {
+func (h *Handler) serve(w http.ResponseWriter, req *http.Request, next caddyhttp.Handler, p *passage) error {
 	r := gate.Scrub(req)
 
-	if name, ok := h.site.Below(r.URL.Path); ok {
+	if name, ok := h.site.Below(r.URL.Path); ok && knownPush(r.Request) == nil {
 		return h.site.Serve(w, r, name)
 	}
 	if gate.Tunnels(r.Request) {
-		return refuse(w, r, problem.Problem{
-			Status: http.StatusMethodNotAllowed, Code: "invalid_request", Reason: "method",
-			Description: "this method is not passed on", Allow: "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
-		})
+		return methodRefusal.Write(w)
 	}
 
-	earlier := knownCaller(r.Request)
+	earlier, absent, push := earlierWord(r.Request)
+	if push != nil {
+		r.IdentifyPush(push) // scrub took what an earlier wechat_push had said
+		return next.ServeHTTP(w, r.Request)
+	}
 	asked := gate.Describe(r, earlier)
 	creds := h.rules.Credentials(r.Header)
 	c, err := h.rules.Identify(r.Context(), &asked, &creds)
@@ -176,32 +206,38 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request, next caddy
 		}
 		// a store that cannot answer has not said that nobody is logged in
 		if protected || !gate.IsAnonymous(err) {
-			p := problem.Classify(err)
-			h.engine.Metrics.Requests.WithLabelValues("", p.Reason).Inc()
-			h.engine.Log.Refusal(r.Request, "gate", p, err)
-			return refuse(w, r, p)
+			if absent != nil && absent.refused != nil && errors.Is(err, gate.ErrNoToken) {
+				err = absent.refused // the credential went with that refusal
+			}
+			p.refused = err
+			if gate.IsAnonymous(err) && h.site.Redirects(r) {
+				h.site.Redirect(w, r)
+				return nil
+			}
+			return h.refuse(w, r, err)
 		}
 		// nothing was found here; an earlier wechat_auth line may have identified the caller
 		c = earlier
 	}
 
 	h.rules.Remove(&creds, r.Header)
+	p.passed = true
 	if c == nil {
 		h.engine.Metrics.Requests.WithLabelValues("", "anonymous").Inc()
+		introduceNobody(r.Request, nil)
 		return next.ServeHTTP(w, r.Request)
 	}
 	assertion, err := h.rules.Assert(c, r.Host)
 	if err != nil {
-		p := problem.Classify(err)
-		h.engine.Metrics.Requests.WithLabelValues("", p.Reason).Inc()
-		h.engine.Log.Refusal(r.Request, "gate", p, err)
-		return refuse(w, r, p)
+		p.refused = err
+		return h.refuse(w, r, err)
 	}
+	p.caller = c
 	r.Identify(c, h.rules.Dialects, assertion)
 	introduce(r.Request, c)
 	c.App.Passed.Inc()
 	if r.WebSocket {
-		return h.serveWebSocket(w, r.Request, next, c)
+		return h.serveWebSocket(w, r.Request, next, p)
 	}
 	return next.ServeHTTP(w, r.Request)
 }

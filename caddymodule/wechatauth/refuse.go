@@ -12,13 +12,22 @@ import (
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/problem"
 )
 
+// methodRefusal answers for what the gate passes on for nobody, and never hands on to an
+// error route, which would.
+var methodRefusal = problem.Problem{
+	Status: http.StatusMethodNotAllowed, Code: "invalid_request", Reason: "method",
+	Description: "this method is not passed on", Allow: "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+}
+
 // refuse ends a proxied request. A site with handle_errors decides the body
 // itself; the status and the headers stay.
-func refuse(w http.ResponseWriter, r gate.Clean, p problem.Problem) error {
+func (h *Handler) refuse(w http.ResponseWriter, r gate.Clean, cause error) error {
+	p := problem.Classify(cause)
+	h.engine.Metrics.Requests.WithLabelValues("", p.Reason).Inc()
+	h.engine.Log.Refusal(r.Request, "gate", p, cause)
 	// the description, not the cause: it may be shown by the error page
 	err := caddyhttp.Error(p.Status, errors.New(p.Description))
-	// error routes get the request as it came in, and may proxy it
-	if !r.Trailers && siteHandlesError(r.Request, err) {
+	if siteHandlesError(r.Request, err) {
 		p.SetHeaders(w.Header())
 		return err
 	}
@@ -36,6 +45,9 @@ func siteHandlesError(r *http.Request, err error) bool {
 	server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	if !ok || server.Errors == nil || len(server.Errors.Routes) == 0 {
 		return false
+	}
+	if r.Context().Value(caddyhttp.ErrorCtxKey) != nil {
+		return false // this is an error route, and there is no other for its errors
 	}
 	return anyHandles(server.Errors.Routes, server.Errors.WithError(r, err))
 }
@@ -55,6 +67,9 @@ func anyHandles(routes caddyhttp.RouteList, r *http.Request) bool {
 		}
 		groups[route.Group] = true
 		for _, handler := range route.Handlers {
+			if _, ours := handler.(*errorFront); ours {
+				continue
+			}
 			subroute, ok := handler.(*caddyhttp.Subroute)
 			if !ok || anyHandles(subroute.Routes, r) {
 				return true

@@ -18,9 +18,10 @@ const (
 // app is what WeChat remembers about a caller.
 type app struct {
 	stable, plain *accessToken // of stable_token and of token: neither call touches the other's
+	tickets       map[string]ticket
 
-	stableMinute, stableDay, forceDay, tokenDay, resetMinute, oauthMinute window
-	lastForce                                                             time.Time
+	stableMinute, stableDay, forceDay, tokenDay, resetMinute, oauthMinute, ticketDay window
+	lastForce                                                                        time.Time
 }
 
 // accessToken ends in two ways that WeChat tells apart: its time is over, or a later one took its place.
@@ -153,4 +154,13 @@ func (s *Server) authorize(r request) (appid string, errcode int) {
 		return "", errTokenExpired
 	}
 	return t.appid, 0
+}
+
+// authorizeFor is authorize for a call that only some kinds of app have. What the others hear is our choice.
+func (s *Server) authorizeFor(r request, kinds ...Kind) (appid string, errcode int) {
+	appid, errcode = s.authorize(r)
+	if errcode == 0 && !s.is(appid, kinds...) {
+		errcode = errUnauthorized
+	}
+	return appid, errcode
 }

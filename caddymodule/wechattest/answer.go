@@ -97,6 +97,18 @@ const (
 	errDayQuota       = 45009
 	errMinuteQuota    = 45011
 	errNotJSON        = 47001
+	errMediaType      = 40004
+	errMediaID        = 40007
+	errMessageType    = 40008
+	errTemplateID     = 40037
+	errScene          = 40129
+	errPage           = 41030
+	errMediaMissing   = 41005
+	errMediaEmpty     = 44001
+	errTextEmpty      = 44004
+	errMediaSize      = 45001
+	errData           = 47003
+	errRisky          = 87014
 	errNoSessionKey   = 87007
 	errSigMethod      = 87008
 	errSignature      = 87009
@@ -133,6 +145,20 @@ var errmsgs = map[int]string{
 	errMinuteQuota:    "api minute-quota reach limit, must slower, retry next minute",
 	errNotJSON:        "data format error",
 	errUnauthorized:   "api unauthorized",
+	errMediaType:      "invalid media type",
+	errMediaID:        "invalid media_id",
+	errMessageType:    "invalid message type",
+	errTemplateID:     "invalid template_id",
+	errScene:          "invalid scene",
+	errPage:           "invalid page",
+	errMediaMissing:   "media data missing",
+	errMediaEmpty:     "empty media data",
+	errTextEmpty:      "empty content",
+	errMediaSize:      "media size out of limit",
+	errData:           "argument invalid!",
+	errRisky:          "risky content",
+	43101:             "user refuse to accept the msg",
+	45015:             "response out of time limit or subscription is canceled",
 	48004:             "api forbidden for irregularities",
 	50002:             "user limited",
 	50004:             "api forbidden",

@@ -80,9 +80,9 @@ func (s *Server) CountCalls(path string) int {
 	return n
 }
 
-// ResetCalls empties the record and its counts.
+// ResetCalls empties the record, its counts and what [Server.Received] counted.
 func (s *Server) ResetCalls() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.record = newRecord()
+	s.record, s.received = newRecord(), newReceived()
 }

@@ -23,6 +23,8 @@ type Quotas struct {
 	ResetPerMinute int
 	// OAuthTokenPerMinute counts sns/oauth2/access_token per app. Default: 50000 (api_snsaccesstoken).
 	OAuthTokenPerMinute int
+	// TicketPerDay counts getticket per app. Default: 2000, our choice (JS-SDK, appendix 1: very few).
+	TicketPerDay int
 }
 
 func (q Quotas) withDefaults() Quotas {
@@ -34,6 +36,7 @@ func (q Quotas) withDefaults() Quotas {
 	orDefault(&q.TokenPerDay, 2000)
 	orDefault(&q.ResetPerMinute, 60_000)
 	orDefault(&q.OAuthTokenPerMinute, 50_000)
+	orDefault(&q.TicketPerDay, 2000)
 	return q
 }
 

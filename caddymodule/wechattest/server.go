@@ -18,23 +18,6 @@ import (
 // DemoAppID is the app to assume where nothing says which, on a Server that knows no app by name. Ours, not WeChat's.
 const DemoAppID = "wx0123456789abcdef"
 
-// The WeChat paths the simulator serves, as the pages of developers.weixin.qq.com spell them.
-const (
-	PathCode2Session        = "/sns/jscode2session"              // api_code2session
-	PathToken               = "/cgi-bin/token"                   // api_getaccesstoken
-	PathStableToken         = "/cgi-bin/stable_token"            // api_getstableaccesstoken
-	PathGetUserPhoneNumber  = "/wxa/business/getuserphonenumber" // api_getphonenumber
-	PathCheckSession        = "/wxa/checksession"                // api_checksessionkey
-	PathResetUserSessionKey = "/wxa/resetusersessionkey"         // api_resetusersessionkey
-
-	PathAuthorize    = "/connect/oauth2/authorize" // Wechat_webpage_authorization, on open.weixin.qq.com
-	PathQRConnect    = "/connect/qrconnect"        // Wechat_Login, on open.weixin.qq.com
-	PathOAuthToken   = "/sns/oauth2/access_token"  // api_snsaccesstoken
-	PathOAuthRefresh = "/sns/oauth2/refresh_token" // Wechat_webpage_authorization
-	PathSNSUserInfo  = "/sns/userinfo"             // Wechat_webpage_authorization
-	PathSNSAuth      = "/sns/auth"                 // Wechat_webpage_authorization
-)
-
 // Options say whom and how strictly the simulator plays. The zero value is a good WeChat.
 type Options struct {
 	// Apps maps AppID to AppSecret. Default: any well-formed AppID with any secret that is not empty.
@@ -49,6 +32,11 @@ type Options struct {
 	// NoUnionID plays apps that are not bound to an Open Platform account: no unionid anywhere. Default: bound
 	// (api_code2session: unionid is present when bound).
 	NoUnionID bool
+	// Pushes maps AppID to what the app shares with its server for message push. Default: none; [Push] can bring it.
+	Pushes map[string]PushSecret
+	// PushPatience is how long a pushed message waits for its answer, and from one try to the next. Default: 5s, as for
+	// Official Accounts (long-standing rule).
+	PushPatience time.Duration
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
 	// SessionKeyMinRefresh is the age below which wx.login keeps the session key (api_checksessionkey: there is a
@@ -65,6 +53,9 @@ type Options struct {
 type Server struct {
 	opts Options
 
+	pushClient *http.Client
+	pushes     chan struct{} // holds one for each that is under way
+
 	mu         sync.Mutex
 	users      *ledger[*user]
 	people     *ledger[*person]
@@ -78,8 +69,10 @@ type Server struct {
 	userTokens    *ledger[*userToken]
 	refreshTokens *ledger[*userToken]
 
-	faults map[string][]Fault
-	record record
+	faults   map[string][]Fault
+	record   record
+	received received
+	media    *ledger[media]
 }
 
 // Bounds of the tables, all our choice: generous for a load test, small enough for a laptop.
@@ -98,12 +91,16 @@ func New(opts Options) *Server {
 		opts.Now = time.Now
 	}
 	orDefault(&opts.SessionKeyMinRefresh, time.Minute)
+	orDefault(&opts.PushPatience, 5*time.Second)
+	opts.Pushes = maps.Clone(opts.Pushes)
 	opts.Quotas = opts.Quotas.withDefaults()
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Server{
 		opts:       opts,
+		pushClient: newPushClient(),
+		pushes:     make(chan struct{}, maxPushes),
 		users:      newLedger[*user](maxUsers, 0),
 		people:     newLedger[*person](maxUsers, 0),
 		apps:       newLedger[*app](maxApps, 0),
@@ -116,8 +113,10 @@ func New(opts Options) *Server {
 		userTokens:    newLedger[*userToken](maxUsers, 2*tokenLifetime),
 		refreshTokens: newLedger[*userToken](maxUsers, 2*refreshLifetime),
 
-		faults: make(map[string][]Fault),
-		record: newRecord(),
+		faults:   make(map[string][]Fault),
+		record:   newRecord(),
+		received: newReceived(),
+		media:    newLedger[media](maxMedia, mediaLifetime),
 	}
 }
 
@@ -131,23 +130,6 @@ type request struct {
 	body     []byte
 }
 
-// wechatCalls run with the Server's mutex held and do no I/O.
-var wechatCalls = map[string]func(*Server, request) answer{
-	PathCode2Session:        (*Server).code2Session,
-	PathToken:               (*Server).token,
-	PathStableToken:         (*Server).stableToken,
-	PathGetUserPhoneNumber:  (*Server).getUserPhoneNumber,
-	PathCheckSession:        (*Server).checkSession,
-	PathResetUserSessionKey: (*Server).resetUserSessionKey,
-
-	PathAuthorize:    (*Server).oauth2Authorize,
-	PathQRConnect:    (*Server).qrConnect,
-	PathOAuthToken:   (*Server).oauthToken,
-	PathOAuthRefresh: (*Server).oauthRefresh,
-	PathSNSUserInfo:  (*Server).snsUserInfo,
-	PathSNSAuth:      (*Server).snsAuth,
-}
-
 // ServeHTTP answers one call: of WeChat's, or of the phone's side below /sim/. Any other path is 404 with a plain
 // line, our choice. What a foreign page may have sent (see foreign) gets 403 and is not in the record.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -157,7 +139,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.writeTo(w)
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, bodyLimit(r.URL.Path)))
 	if err != nil {
 		status := http.StatusBadRequest
 		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
@@ -203,7 +185,11 @@ func (s *Server) serveWeChat(r *http.Request, body []byte) (answer, Fault) {
 	if fault.refusesFirst() {
 		return fault.overlay(req.now, answer{}), fault
 	}
-	return fault.overlay(req.now, call(s, req)), fault
+	a := call(s, req)
+	if a.errcode == 0 {
+		s.received.add(req, r.URL.Path)
+	}
+	return fault.overlay(req.now, a), fault
 }
 
 // wait reports whether the time passed; it did not if the caller left, or the server ended, first.

@@ -10,17 +10,29 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json"
 )
 
-var simCalls = map[string]func(*Server, []byte) (any, error){
-	"/sim/login":    (*Server).simLogin,
-	"/sim/userinfo": (*Server).simUserInfo,
-	"/sim/phone":    (*Server).simPhone,
-	"/sim/oauth":    (*Server).simOAuth,
-	"/sim/fault":    (*Server).simFault,
+// simCall is one call of the phone's side; without a result it is answered 204.
+type simCall struct {
+	method string
+	run    func(*Server, *http.Request, []byte) (any, error)
+}
+
+// posted is a call that its body alone decides.
+func posted(run func(*Server, []byte) (any, error)) simCall {
+	return simCall{http.MethodPost, func(s *Server, _ *http.Request, body []byte) (any, error) { return run(s, body) }}
+}
+
+var simCalls = map[string]simCall{
+	"/sim/login":    posted((*Server).simLogin),
+	"/sim/userinfo": posted((*Server).simUserInfo),
+	"/sim/phone":    posted((*Server).simPhone),
+	"/sim/oauth":    posted((*Server).simOAuth),
+	"/sim/fault":    posted((*Server).simFault),
+	"/sim/push":     {http.MethodPost, (*Server).simPush},
+	"/sim/received": {http.MethodGet, (*Server).simReceived},
 }
 
 type simProblem struct {
@@ -39,12 +51,16 @@ func (s *Server) serveSim(header http.Header, r *http.Request, body []byte) answ
 	if !known {
 		return simRefuse(http.StatusNotFound, "not_found", "the phone's side has "+strings.Join(slices.Sorted(maps.Keys(simCalls)), ", "))
 	}
-	if r.Method != http.MethodPost {
-		header.Set("Allow", http.MethodPost)
-		return simRefuse(http.StatusMethodNotAllowed, "method_not_allowed", "use POST")
+	if r.Method != call.method {
+		header.Set("Allow", call.method)
+		return simRefuse(http.StatusMethodNotAllowed, "method_not_allowed", "use "+call.method)
 	}
-	out, err := call(s, body)
-	if err != nil {
+	out, err := call.run(s, r, body)
+	switch {
+	case errors.Is(err, ErrBusy):
+		header.Set("Retry-After", "5")
+		return simRefuse(http.StatusServiceUnavailable, "temporarily_unavailable", err.Error())
+	case err != nil:
 		return simRefuse(http.StatusBadRequest, "invalid_request", err.Error())
 	}
 	if out == nil {
@@ -113,29 +129,6 @@ func (s *Server) simPhone(body []byte) (any, error) {
 	return s.Phone(u.AppID, u.OpenID)
 }
 
-func (s *Server) simFault(body []byte) (any, error) {
-	var in struct {
-		Path    string   `json:"path"`
-		ErrCode int      `json:"errcode"`
-		ErrMsg  string   `json:"errmsg"`
-		Status  int      `json:"status"`
-		Body    *string  `json:"body"`
-		Delay   simDelay `json:"delay"`
-		Drop    bool     `json:"drop"`
-		Times   int      `json:"times"`
-	}
-	if err := decodeSim(body, &in); err != nil {
-		return nil, err
-	}
-	f := Fault{Path: in.Path, ErrCode: in.ErrCode, ErrMsg: in.ErrMsg, Status: in.Status, Body: in.Body,
-		Delay: time.Duration(in.Delay), Drop: in.Drop, Times: in.Times}
-	// A zero is what a client sends that writes all the members it knows. Elsewhere an empty body is an answer.
-	if f.Body != nil && *f.Body == "" && (f.ErrCode != 0 || f.Drop) {
-		f.Body = nil
-	}
-	return nil, s.Fault(f)
-}
-
 // simUser reads who is meant. No appid is an answer, too: see [Server.Login] and [Server.UserInfo].
 func (s *Server) simUser(body []byte) (simUser, error) {
 	var u simUser
@@ -186,42 +179,4 @@ func decodeSim(body []byte, v any) error {
 		return errors.New("the body must be a JSON object")
 	}
 	return fmt.Errorf("reading the body: %s", strings.TrimPrefix(err.Error(), "jsontext: "))
-}
-
-// simDelay is a Go duration text such as "1.5s", or a number: of seconds up to maxSeconds, of milliseconds above.
-type simDelay time.Duration
-
-// maxSeconds tells the two apart. For more than a minute, or for 60ms and less, there is the text.
-const maxSeconds = 60
-
-// UnmarshalJSON reads both forms; null and "" are no delay. Ours, not WeChat's.
-func (d *simDelay) UnmarshalJSON(b []byte) error {
-	errForm := fmt.Errorf(`delay must be a text such as "1.5s" or a number of seconds up to %d, of milliseconds above; at most %s`, maxSeconds, MaxDelay)
-	var number float64 // which null leaves at 0
-	if json.Unmarshal(b, &number) == nil {
-		unit := time.Second
-		if number > maxSeconds {
-			unit = time.Millisecond
-		}
-		// Compared as a float: a huge number would not survive the conversion.
-		delay := number * float64(unit)
-		if delay < 0 || delay > float64(MaxDelay) {
-			return errForm
-		}
-		*d = simDelay(delay)
-		return nil
-	}
-	var text string
-	if json.Unmarshal(b, &text) != nil {
-		return errForm
-	}
-	if text == "" {
-		return nil
-	}
-	parsed, err := time.ParseDuration(text)
-	if err != nil {
-		return errForm
-	}
-	*d = simDelay(parsed)
-	return nil
 }

@@ -371,7 +371,7 @@ func (b *lockedBuffer) String() string {
 // Whoever reads the log of a shared test machine must not find a credential in it.
 func TestLogHoldsNoCredential(t *testing.T) {
 	var log lockedBuffer
-	w := newWorld(t, wechattest.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	w := newWorld(t, wechattest.Options{Logger: slog.New(slog.NewTextHandler(&log, nil)), Kinds: map[string]wechattest.Kind{appB: wechattest.KindOfficial}})
 	code := w.Login(appA, alice)
 	session := w.exchange(appA, secretA, code)
 	token := text(t, w.stable(appA, secretA, ""), "access_token")
@@ -380,7 +380,14 @@ func TestLogHoldsNoCredential(t *testing.T) {
 	w.phone("/sim/fault", `{"path":"/sns/jscode2session","body":"private"}`, 204)
 	w.do("GET", wechattest.PathCode2Session, url.Values{}, "")
 	w.exchange(appA, secretA, code)
-	for name, secret := range map[string]string{"secret": secretA, "code": code, "token": token, "body": "private", "openid": alice,
+	oauth := w.OAuthCode(wechattest.OAuthLogin{AppID: appB, OpenID: bob, Scope: "snsapi_userinfo"})
+	user := w.oauthToken(appB, secretB, oauth)
+	b := newBackend(t, says(200, "success"))
+	w.phone("/sim/push", `{"url":"`+b.url+`/?key=private","appid":"`+appB+`","message":{"FromUserName":"`+bob+`"},"token":"`+pushToken+`"}`, 200)
+	w.do("GET", wechattest.PathAuthorize, url.Values{"appid": {appB}, "sim_user": {bob}, "state": {"private"}}, "")
+	for name, secret := range map[string]string{"secret": secretA, "code": code, "code of a page": oauth,
+		"other openid": bob, "push token": pushToken, "token of a user": text(t, user, "access_token"),
+		"other secret": secretB, "token": token, "body": "private", "openid": alice,
 		"session key": text(t, session, "session_key"), "phone code": text(t, phone, "code")} {
 		if strings.Contains(log.String(), secret) {
 			t.Errorf("the log holds the %s:\n%s", name, log.String())

@@ -29,27 +29,27 @@ export class GatewayError extends Error {
   }
 }
 
-/** What a platform's fail callback, or code that throws, said. `code` is for what is no timeout. */
+/** @internal What a platform's fail callback, or code that throws, said. `code` is for what is no timeout. */
 export function failure(reason: any, code = 'network_error'): GatewayError {
   if (reason instanceof GatewayError) return reason
   const text = '' + ((reason && (reason.errMsg || reason.message)) || reason)
-  return new GatewayError(0, /time(d )?-?out/i.test(text) ? 'timeout' : code, text)
+  return new GatewayError(0, /time.{0,2}out|超时/i.test(text) ? 'timeout' : code, text)
 }
 
-/** This library was called wrongly. */
+/** @internal This library was called wrongly. */
 export function misuse(description: string): GatewayError {
   return new GatewayError(0, 'invalid_request', description)
 }
 
-/** An answer with a status of 400 or more. */
-export function refusal({ data, statusCode, header }: Answer): GatewayError {
+/** @internal An answer with a status of 400 or more. */
+export function refusal({ data, statusCode, header = {} }: Answer): GatewayError {
   let body = data
   try {
     body = JSON.parse(data) // uploads and other data types give a text
   } catch (_) { /* parsed already, or a page of some proxy */ }
   body = body || {}
   // Platforms differ in the case of names.
-  const field = (name: string) => (header || {})[Object.keys(header || {}).filter(key => key.toLowerCase() === name)[0]!]
+  const field = (name: string) => header[Object.keys(header).filter(key => key.toLowerCase() === name)[0]!]
   const seconds = +field('retry-after') // a date is NaN and counts as nothing
   return new GatewayError(
     statusCode,

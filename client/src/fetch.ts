@@ -35,7 +35,7 @@ export function fetchAdapter(init?: { credentials?: 'same-origin' | 'include' | 
       const headers = Object.assign({}, o.header)
       const type = Object.keys(headers).filter(name => /^content-type$/i.test(name))[0]
       let { url, data } = o
-      if (data && data.constructor === Object) {
+      if (/ (Object|Array)/.test(Object.prototype.toString.call(data))) {
         if (!/^(GET|HEAD)?$/i.test(o.method || '')) {
           data = type && /form/.test(headers[type]) ? form(data) : JSON.stringify(data)
         } else {
@@ -56,9 +56,12 @@ export function fetchAdapter(init?: { credentials?: 'same-origin' | 'include' | 
       const body = new FormData()
       const fields = o.formData || {}
       Object.keys(fields).forEach(name => body.append(name, fields[name]))
-      body.append(o.name, o.file)
       o.method = 'POST'
-      run(o, response => response.text(), body)
+      // a filePath of a page is a blob: address
+      Promise.resolve(o.file || fetch(o.filePath).then((response: any) => response.blob())).then(file => {
+        body.append(o.name, file)
+        run(o, response => response.text(), body)
+      }).catch(o.fail)
     },
     downloadFile: o => run(o, response => response.ok ? response.blob() : response.text()),
     // A browser lets nobody set a header here: the session is the cookie's.

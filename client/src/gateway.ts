@@ -12,7 +12,7 @@ import type { Adapter, Gateway, GatewayOptions } from './types'
 export function makeGateway(options: GatewayOptions, api: Adapter, loginOptions?: (url: string) => object): Gateway {
   const { appid, code } = options
   const base = (options.baseURL || api.page || '').replace(/\/+$/, '')
-  if (!/^https?:\/\/[^/?#@\\]+(\/[^?#]*)?$/.test(base)) throw misuse('baseURL is no http address')
+  if (!/^https?:\/\/[^/?#@\\]+(\/[^?#]*)?$/.test(base)) throw misuse('baseURL is no address')
   const prefix = '/' + (options.prefix || 'wechat').replace(/^\/+|\/+$/g, '')
   const url = base + prefix
   const silent = !!code || !api.page
@@ -86,7 +86,7 @@ export function makeGateway(options: GatewayOptions, api: Adapter, loginOptions?
     userInfo: data => call('/userinfo', data),
     openData: data => call('/opendata', data),
     ticket: () => call('/ticket', {}),
-    webViewURL: path => call('/ticket', {}).then(({ ticket }) => path.replace(/^(https?:\/\/[^/?#]+)?\/?([^]*)/, (_, site = base, rest) =>
+    webViewURL: path => call('/ticket', {}).then(({ ticket }) => path.replace(/^(https?:\/\/[^/?#]+)?\/*([^]*)/, (_, site = base, rest) =>
       site + prefix + '/enter?ticket=' + encodeURIComponent(ticket) + '&return=' + encodeURIComponent('/' + rest))),
   }
 }

@@ -11,4 +11,7 @@ export function createGateway(options: GatewayOptions): Gateway {
 }
 
 export { GatewayError } from './error'
-export type * from './types'
+export type {
+  Adapter, Answer, Callbacks, ConnectOptions, Download, DownloadOptions, Gateway, GatewayOptions, LoggedIn, OpenData,
+  Phone, PhoneDetail, RequestOptions, Session, Socket, Ticket, UploadOptions, UserInfo, UserInfoData,
+} from './types'

@@ -3,15 +3,18 @@
 import { failure, refusal } from './error'
 import type { Adapter } from './types'
 
+declare const plus: any
 declare const uni: any
 declare const wx: any
 
 /**
- * Chosen when a gateway is made, by what can be called: pages inside WeChat have a wx without request. Taro must be
+ * Chosen when a gateway is made, by what can be called. Pages are left to fetch: inside WeChat they have a wx without
+ * request, and in uni-app a uni that cannot log in; beside a mini program's wx or an app's plus it can. Taro must be
  * imported and so be passed; without that, its programs are served by the wx that they run on.
  */
 export function pickAdapter(): Adapter | undefined {
-  return typeof uni !== 'undefined' && uni.request ? uni : typeof wx !== 'undefined' && wx.request ? wx : undefined
+  const own = typeof wx !== 'undefined' && wx.request ? wx : undefined
+  return typeof uni !== 'undefined' && uni.request && (own || typeof plus !== 'undefined') ? uni : own
 }
 
 export type Call = 'request' | 'uploadFile' | 'downloadFile' | 'login'

@@ -82,8 +82,9 @@ export function connect(core: Core, given: ConnectOptions): Socket {
         fail,
       }))
       // wx and uni give the task, Taro a promise of it
-      made.then ? made.then(attach, fail) : attach(made)
+      if (made) made.then ? made.then(attach, fail) : attach(made)
     } catch (e) {
+      ended = true
       finish(failure(e))
     }
   }

@@ -23,7 +23,7 @@ export interface GatewayOptions {
   prefix?: string
   /** This program's AppID. Needed where the site serves several apps. */
   appid?: string
-  /** Default: `uni`, else `wx`, else `fetch`, whichever is there. */
+  /** Default: on a page `fetch`; else `uni`, else `wx`, whichever is there. */
   adapter?: Adapter
   /** Gets a login code where the platform has no `wx.login`, such as from a native app's WeChat SDK. */
   code?: () => string | PromiseLike<string>
@@ -151,7 +151,7 @@ export interface Session {
   issued_at: number
   expires_at: number
   userinfo?: UserInfo
-  phone?: string
+  phone?: Phone
 }
 
 /** In WeChat's own names. */

@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os/exec"
@@ -141,19 +142,28 @@ func TestFlagsRefused(t *testing.T) {
 		args []string
 		says string
 	}{
-		"no colon":      {[]string{"-app", "hush-hush"}, "want appid:secret"},
-		"swapped":       {[]string{"-app", "hush-hush:wx00000000000000aa"}, "16 hex digits"},
-		"upper case":    {[]string{"-app", "WX00000000000000AA:hush-hush"}, "16 hex digits"},
-		"no secret":     {[]string{"-app", "wx00000000000000aa:"}, "secret is empty"},
-		"kind":          {[]string{"-app", app + ":public"}, "kind must be mini"},
-		"kind alone":    {[]string{"-app", "wx00000000000000aa::mini"}, "secret is empty"},
-		"twice":         {[]string{"-app", app, "-app", app}, "-app number 2: appid wx00000000000000aa is given twice"},
-		"listen":        {[]string{"-listen", "8089"}, "want host:port"},
-		"no port":       {[]string{"-listen", "127.0.0.1:"}, "want host:port"},
-		"argument":      {[]string{"start"}, "no arguments"},
-		"unknown flag":  {[]string{"-prot", "1"}, "-prot"},
-		"refresh":       {[]string{"-key-refresh", "-1s"}, "negative"},
-		"refresh, text": {[]string{"-key-refresh", "often"}, "often"},
+		"no colon":          {[]string{"-app", "hush-hush"}, "want appid:secret"},
+		"swapped":           {[]string{"-app", "hush-hush:wx00000000000000aa"}, "16 hex digits"},
+		"upper case":        {[]string{"-app", "WX00000000000000AA:hush-hush"}, "16 hex digits"},
+		"no secret":         {[]string{"-app", "wx00000000000000aa:"}, "secret is empty"},
+		"kind":              {[]string{"-app", app + ":public"}, "kind must be mini"},
+		"kind alone":        {[]string{"-app", "wx00000000000000aa::mini"}, "secret is empty"},
+		"domain, no app":    {[]string{"-domain", "shop.example.com"}, "-domain number 1: the appid must be"},
+		"domain, other app": {[]string{"-app", app, "-domain", "wx00000000000000bb:a.example"}, "has no -app"},
+		"domain, address":   {[]string{"-domain", "wx00000000000000aa:https://a.example"}, "without a scheme"},
+		"domain, none":      {[]string{"-domain", "wx00000000000000aa"}, "want appid:host"},
+		"push, no token":    {[]string{"-push", "wx00000000000000aa"}, "-push number 1: want appid:token"},
+		"push, token":       {[]string{"-push", "wx00000000000000aa:hush-hush"}, "letters and digits"},
+		"push, key":         {[]string{"-push", "wx00000000000000aa:hushhush:hush"}, "43 characters"},
+		"push, twice":       {[]string{"-push", "wx00000000000000aa:hushhush", "-push", "wx00000000000000aa:hushhush"}, "is given twice"},
+		"push, other app":   {[]string{"-app", app, "-push", "wx00000000000000bb:hushhush"}, "has no -app"},
+		"twice":             {[]string{"-app", app, "-app", app}, "-app number 2: appid wx00000000000000aa is given twice"},
+		"listen":            {[]string{"-listen", "8089"}, "want host:port"},
+		"no port":           {[]string{"-listen", "127.0.0.1:"}, "want host:port"},
+		"argument":          {[]string{"start"}, "no arguments"},
+		"unknown flag":      {[]string{"-prot", "1"}, "-prot"},
+		"refresh":           {[]string{"-key-refresh", "-1s"}, "negative"},
+		"refresh, text":     {[]string{"-key-refresh", "often"}, "often"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
@@ -190,5 +200,36 @@ func TestQuietAndOpenAddress(t *testing.T) {
 	}
 	if !strings.Contains(stdout.String(), "Careful:") || !strings.Contains(stdout.String(), "http://127.0.0.1:") {
 		t.Errorf("printed:\n%s", stdout.String())
+	}
+}
+
+// Each app stands in the lines to paste with its kind and its push, and none of them with what is secret.
+func TestGreetingTellsEachApp(t *testing.T) {
+	const mini, official, website = "wx00000000000000aa", "wx00000000000000bb", "wx00000000000000cc"
+	key := strings.Repeat("hush", 10) + "abc"
+	s, err := parse([]string{"-app", mini + ":hush1", "-app", official + ":hush2:official", "-app", website + ":hush3:website",
+		"-push", official + ":hushtoken:" + key, "-push", mini + ":hushtoken", "-domain", website + ":127.0.0.1:8443", "-silent"}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !s.options.SilentBase || s.options.RedirectDomains[website][0] != "127.0.0.1:8443" || s.options.Pushes[official].AESKey != key ||
+		s.options.Kinds[mini] != "mini" || s.options.Apps[official] != "hush2" {
+		t.Fatalf("options %+v", s.options)
+	}
+	var b bytes.Buffer
+	greet(&b, s, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8089})
+	for _, line := range []string{"  app " + mini + " ITS_SECRET {\n    push ITS_TOKEN\n  }\n", "  app " + official + " ITS_SECRET official {\n    push ITS_TOKEN ITS_AES_KEY\n  }\n",
+		"  app " + website + " ITS_SECRET website\n", "  api_base http://127.0.0.1:8089\n", "  open_base http://127.0.0.1:8089\n", "/sim/oauth -d '{\"appid\":\"" + official, "/sim/push"} {
+		if !strings.Contains(b.String(), line) {
+			t.Errorf("%q is missing:\n%s", line, b.String())
+		}
+	}
+	if strings.Contains(b.String(), "hush") {
+		t.Errorf("a secret in:\n%s", b.String())
+	}
+	b.Reset()
+	greet(&b, s, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 8089})
+	if !strings.Contains(b.String(), "api_base http://192.0.2.7:8089 insecure\n") {
+		t.Errorf("the word is missing:\n%s", b.String())
 	}
 }

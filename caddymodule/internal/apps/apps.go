@@ -7,6 +7,7 @@ package apps
 import (
 	"slices"
 
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/message"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/weixin"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
@@ -16,7 +17,9 @@ import (
 type App struct {
 	AppID       string
 	Kind        session.Kind
+	Scope       string // of an Official Account's login by redirect; empty is snsapi_base
 	Credentials weixin.App
+	Push        *message.Receiver // of its messages; nil when it has none
 
 	// Passed counts the requests of its users that went on.
 	Passed Counter

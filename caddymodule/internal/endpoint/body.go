@@ -5,10 +5,8 @@ package endpoint
 import (
 	"errors"
 	"io"
-	"mime"
 	"net/http"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -30,15 +28,8 @@ var (
 // matched with their case, a repeated one is refused, an unknown one is
 // ignored. encoding/json would take {"code":"a","CODE":"b"} for "b".
 func readJSON(w http.ResponseWriter, r *http.Request, v any) error {
-	mediaType, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || mediaType != "application/json" || len(r.Header["Content-Type"]) != 1 {
-		return &problem.RequestError{Status: http.StatusUnsupportedMediaType, Description: "send Content-Type: application/json", Closes: true}
-	}
-	if charset, ok := params["charset"]; ok && !strings.EqualFold(charset, "utf-8") {
-		return &problem.RequestError{Status: http.StatusUnsupportedMediaType, Description: "send the JSON as UTF-8", Closes: true}
-	}
-	if r.Header.Get("Content-Encoding") != "" {
-		return &problem.RequestError{Status: http.StatusUnsupportedMediaType, Description: "send the JSON without Content-Encoding", Closes: true}
+	if err := requireJSON(r.Header); err != nil {
+		return err
 	}
 	body, err := readBody(w, r)
 	if err != nil {

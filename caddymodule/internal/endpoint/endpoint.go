@@ -10,23 +10,34 @@ import (
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/gate"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/problem"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/weblogin"
 )
 
 // call is one call that the gateway answers itself.
 type call struct {
 	method string
 	serve  func(*Site, http.ResponseWriter, gate.Clean) error
+
+	web    bool // there is none on a site without logins by redirect
+	pages  bool // there is none on a site without an Official Account
+	page   bool // a browser opens it: refusals are pages for a navigation
+	secret bool // its query is, and must stand in no log; and what it does is done once, so HEAD is refused
 }
 
 // calls by their path below the prefix.
 var calls = map[string]call{
-	"login":     {http.MethodPost, (*Site).login},
-	"session":   {http.MethodGet, (*Site).session},
-	"logout":    {http.MethodPost, (*Site).logout},
-	"userinfo":  {http.MethodPost, (*Site).userInfo},
-	"phone":     {http.MethodPost, (*Site).phone},
-	"opendata":  {http.MethodPost, (*Site).openData},
-	"jwks.json": {http.MethodGet, (*Site).jwks},
+	"login":     {method: http.MethodPost, serve: (*Site).login},
+	"session":   {method: http.MethodGet, serve: (*Site).session},
+	"logout":    {method: http.MethodPost, serve: (*Site).logout},
+	"userinfo":  {method: http.MethodPost, serve: (*Site).userInfo},
+	"phone":     {method: http.MethodPost, serve: (*Site).phone},
+	"opendata":  {method: http.MethodPost, serve: (*Site).openData},
+	"jwks.json": {method: http.MethodGet, serve: (*Site).jwks},
+	"authorize": {method: http.MethodGet, serve: (*Site).authorize, web: true, page: true},
+	"callback":  {method: http.MethodGet, serve: (*Site).callback, web: true, page: true, secret: true},
+	"enter":     {method: http.MethodGet, serve: (*Site).enter, web: true, page: true, secret: true},
+	"ticket":    {method: http.MethodPost, serve: (*Site).ticket, web: true},
+	"jssdk":     {method: http.MethodGet, serve: (*Site).jssdk, pages: true},
 }
 
 // Below returns the rest of a path below the prefix. The decoded path decides;
@@ -40,27 +51,37 @@ func (s *Site) Below(path string) (rest string, ok bool) {
 
 // Serve answers a request for a path below the prefix.
 func (s *Site) Serve(w http.ResponseWriter, r gate.Clean, name string) error {
-	err := s.try(w, r, name)
+	c, known := calls[name]
+	if c.web && s.Web == nil || c.pages && !s.hasPages() {
+		known = false
+	}
+	if c.secret {
+		s.Server.SkipLog(r.Request)
+	}
+	err := s.try(w, r, c, known)
 	if err == nil {
 		return nil
 	}
 	p := problem.Classify(err)
 	p.Closes = p.Closes && r.ProtoMajor == 1 // the others have no such header, and other requests under way
 	s.Log.Refusal(r.Request, "endpoint", p, err)
+	if known && c.page && weblogin.IsNavigation(r.Method, r.Header) {
+		s.writePage(w, r, p, err)
+		return nil
+	}
 	return p.Write(w)
 }
 
-func (s *Site) try(w http.ResponseWriter, r gate.Clean, name string) error {
+func (s *Site) try(w http.ResponseWriter, r gate.Clean, c call, known bool) error {
 	if err := limitBody(w, r.Request); err != nil {
 		return err
 	}
-	c, ok := calls[name]
-	if !ok {
+	if !known {
 		return &problem.RequestError{Status: http.StatusNotFound, Description: "there is no such endpoint"}
 	}
 	// GET implies HEAD (RFC 9110 section 9.3.2); net/http drops the body
 	allowed := []string{c.method}
-	if c.method == http.MethodGet {
+	if c.method == http.MethodGet && !c.secret {
 		allowed = append(allowed, http.MethodHead)
 	}
 	if !slices.Contains(allowed, r.Method) {

@@ -52,10 +52,21 @@ func (s *Site) readData(w http.ResponseWriter, r gate.Clean, req dataRequest) (*
 	if err != nil {
 		return nil, err
 	}
+	if err := onlyMini(c); err != nil {
+		return nil, err
+	}
 	if err := readJSON(w, r.Request, req); err != nil {
 		return nil, err
 	}
 	return c.Session, req.check()
+}
+
+// onlyMini refuses what needs a session key where WeChat gave none.
+func onlyMini(c *gate.Caller) error {
+	if c.Kind != session.Mini {
+		return problem.BadRequest("this is for sessions of mini programs: this one is of a %s", c.Kind)
+	}
+	return nil
 }
 
 func (s *Site) userInfo(w http.ResponseWriter, r gate.Clean) error {

@@ -9,6 +9,7 @@ import (
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/gate"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/login"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/problem"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/weblogin"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
@@ -39,6 +40,9 @@ func (s *Site) session(w http.ResponseWriter, r gate.Clean) error {
 	switch check := r.URL.Query().Get("check"); check {
 	case "":
 	case "wechat":
+		if err := onlyMini(c); err != nil {
+			return err
+		}
 		if answer.SessionKey, err = s.Vouch.CheckSessionKey(r.Context(), c.Session, login.Network(s.Server.ClientIP(r.Request))); err != nil {
 			return err
 		}
@@ -56,6 +60,9 @@ func (s *Site) logout(w http.ResponseWriter, r gate.Clean) error {
 	switch reset := r.URL.Query().Get("reset"); reset {
 	case "", "false":
 	case "true":
+		if err := onlyMini(c); err != nil {
+			return err
+		}
 		// before the session ends: when WeChat fails, the caller can try again
 		if err := s.Vouch.ResetSessionKey(r.Context(), c.Session, login.Network(s.Server.ClientIP(r.Request))); err != nil {
 			return err
@@ -69,6 +76,9 @@ func (s *Site) logout(w http.ResponseWriter, r gate.Clean) error {
 	s.Log.Logout(c)
 	if s.Rules.Cookie != "" {
 		http.SetCookie(w, gate.SessionCookie(s.Rules.Cookie, "", 0))
+		if s.Web != nil {
+			weblogin.DropAll(r.Header, w.Header())
+		}
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusNoContent)

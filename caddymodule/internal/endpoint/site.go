@@ -32,6 +32,7 @@ type Site struct {
 	Rules  *gate.Rules
 	Prefix string // of the paths, such as /wechat
 	Server Server
+	Web    *Web // nil on a site without logins by redirect
 }
 
 // Server is what the endpoints ask of the HTTP server that they are part of.
@@ -41,6 +42,9 @@ type Server interface {
 
 	// Introduce tells the access log who calls.
 	Introduce(*http.Request, *gate.Caller)
+
+	// SkipLog keeps the request out of the access log.
+	SkipLog(*http.Request)
 
 	// ClientIP is the address of the client, as far as proxies are trusted to tell
 	// it; empty when it is not known.

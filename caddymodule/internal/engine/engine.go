@@ -20,6 +20,7 @@ import (
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/login"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/observe"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/opendata"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/seal"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/token"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/vouch"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/weixin"
@@ -41,6 +42,8 @@ type Options struct {
 	TokenKeys   []*token.Key    // of files; none: keys are kept in Storage
 	RotateEvery time.Duration   // of kept keys; 0 is never
 	SealFiles   []string        // none: see keys.SealingOptions
+	BrowserKeys *seal.Keys      // seal what browsers keep, where the store keeps nothing
+	OpenBase    string          // where browsers log in
 
 	Store   session.Store
 	Storage certmagic.Storage // of kept keys
@@ -59,6 +62,10 @@ type Engine struct {
 	Gate     *gate.Gate
 	Signing  *keys.Signing
 	Sealing  *keys.Sealing // nil for a store that keeps nothing
+	Browser  keys.Sealer   // seals what browsers keep
+	Access   *weixin.TokenSource
+	Observer *weixin.Observer // of calls to WeChat
+	OpenBase string
 	Log      *observe.Log
 	Metrics  *observe.Metrics
 
@@ -68,7 +75,7 @@ type Engine struct {
 // New builds the parts. It starts nothing; see Maintain.
 func New(ctx context.Context, opts Options) (*Engine, error) {
 	e := &Engine{
-		Apps: opts.Apps, Store: opts.Store, Client: opts.Client, Metrics: opts.Metrics,
+		Apps: opts.Apps, Store: opts.Store, Client: opts.Client, Metrics: opts.Metrics, OpenBase: opts.OpenBase,
 		Log: &observe.Log{Logger: opts.Logger, Metrics: opts.Metrics},
 	}
 	for _, app := range opts.Apps {
@@ -81,6 +88,7 @@ func New(ctx context.Context, opts Options) (*Engine, error) {
 	}
 	e.Sessions = session.NewManager(&observe.Store{Store: opts.Store, Metrics: opts.Metrics}, session.Options{
 		Lifetime: opts.Lifetime, PerUser: opts.PerUser, Sealer: sealer,
+		Damaged: func(what string) { opts.Logger.Error("damaged in the session store", zap.String("what", what)) },
 	})
 	e.Gate = gate.New(e.Sessions, opts.Apps)
 	e.Signing, err = keys.NewSigning(ctx, keys.SigningOptions{
@@ -91,6 +99,7 @@ func New(ctx context.Context, opts Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	e.Gate.FindKey = e.Signing.Find
 	e.openDesks(opts)
 	return e, nil
 }
@@ -99,6 +108,7 @@ func New(ctx context.Context, opts Options) (*Engine, error) {
 // nothing anywhere.
 func (e *Engine) openSeals(ctx context.Context, opts Options) (session.Sealer, error) {
 	if _, volatile := opts.Store.(session.Volatile); volatile {
+		e.Browser = keys.NewFixedSealing(opts.BrowserKeys).Browser()
 		return nil, nil
 	}
 	sealing, err := keys.NewSealing(ctx, keys.SealingOptions{
@@ -108,7 +118,7 @@ func (e *Engine) openSeals(ctx context.Context, opts Options) (session.Sealer, e
 	if err != nil {
 		return nil, err
 	}
-	e.Sealing = sealing
+	e.Sealing, e.Browser = sealing, sealing.Browser()
 	return sealing.Sealer(), nil
 }
 
@@ -116,6 +126,8 @@ func (e *Engine) openDesks(opts Options) {
 	observer := &weixin.Observer{Observe: func(call, result string, d time.Duration) {
 		opts.Metrics.API.WithLabelValues(call, result).Observe(d.Seconds())
 	}}
+	e.Access = weixin.NewTokenSource(opts.Client, e.Sessions)
+	e.Observer = observer
 	logins := &login.Desk{
 		Sessions: e.Sessions, Client: opts.Client, Observer: observer, Policy: opts.Data,
 		Timeout: opts.APITimeout, Mint: e.Gate.Mint, Limits: opts.Limits, Logger: opts.Logger,
@@ -125,7 +137,7 @@ func (e *Engine) openDesks(opts Options) {
 		PublicKeys: opts.Algorithm != token.HS256,
 		Vouch: &vouch.Desk{
 			Apps: opts.Apps, Sessions: e.Sessions, Client: opts.Client, Observer: observer,
-			Access: weixin.NewTokenSource(opts.Client, e.Sessions), Policy: opts.Data,
+			Access: e.Access, Policy: opts.Data,
 			Timeout: opts.APITimeout, Lifetime: opts.Lifetime, Allow: logins.Limits.Call, Log: e.Log,
 		},
 	}

@@ -3,6 +3,8 @@
 package gate
 
 import (
+	"slices"
+
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/apps"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/opendata"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
@@ -28,9 +30,9 @@ type Caller struct {
 	phone    string // the same
 }
 
-// newCaller prepares a session. Until session.Handle.Keep is told of its Kept, the
-// caller is not alive.
-func newCaller(n tokenName, s *session.Session, app *apps.App) *Caller {
+// newCaller prepares a session, whose token the key of that kid verified. Until
+// session.Handle.Keep is told of its Kept, the caller is not alive.
+func newCaller(n tokenName, s *session.Session, app *apps.App, kid string) *Caller {
 	c := &Caller{
 		end: n.end, App: app,
 		openID: s.OpenID, unionID: s.UnionID, userInfo: opendata.HeaderValue(s.UserInfo),
@@ -39,8 +41,26 @@ func newCaller(n tokenName, s *session.Session, app *apps.App) *Caller {
 		c.phone = opendata.Phone(*s.Phone).E164()
 	}
 	c.Session = s
-	c.Lookup = c.placeholder
+	c.Lookup = func(key string) (any, bool) {
+		if key == kidKey { // in here, as there is no room for it in two cache lines
+			return kid, true
+		}
+		return c.placeholder(key)
+	}
 	return c
+}
+
+// kidKey is the name, as odd as CallerKey, under which Lookup tells the kid.
+const kidKey = "}wechat_auth.kid"
+
+// kid names the key that verified the caller's token.
+func (c *Caller) kid() string {
+	if c.Lookup == nil {
+		return ""
+	}
+	kid, _ := c.Lookup(kidKey)
+	text, _ := kid.(string)
+	return text
 }
 
 // String is empty, so that whatever prints a caller shows nothing of them.
@@ -58,17 +78,31 @@ func (c *Caller) is(n *tokenName) bool { return c.end == n.end && c.openID != ""
 // and expressions can, and get an empty text: see String.
 const CallerKey = "}wechat_auth.caller"
 
+// userPlaceholders begins the placeholders about the caller.
+const userPlaceholders = "http.auth.user."
+
+// UserPlaceholders are the placeholders about the caller, without braces.
+var UserPlaceholders = [...]string{
+	userPlaceholders + "id", userPlaceholders + "openid", userPlaceholders + "appid", userPlaceholders + "unionid",
+	userPlaceholders + "session_id", userPlaceholders + "userinfo", userPlaceholders + "phone",
+}
+
+// NobodysPlaceholder answers UserPlaceholders for a request that has nobody behind it:
+// they are empty.
+func NobodysPlaceholder(key string) (any, bool) {
+	return "", slices.Contains(UserPlaceholders[:], key)
+}
+
 // placeholder answers {http.auth.user.*}, and CallerKey. A function does because
 // most requests ask for none, and setting seven would cost each request.
 func (c *Caller) placeholder(key string) (any, bool) {
-	const prefix = "http.auth.user."
 	if key == CallerKey {
 		return c, true
 	}
-	if len(key) <= len(prefix) || key[:len(prefix)] != prefix {
+	if len(key) <= len(userPlaceholders) || key[:len(userPlaceholders)] != userPlaceholders {
 		return nil, false
 	}
-	switch key[len(prefix):] {
+	switch key[len(userPlaceholders):] {
 	case "id", "openid":
 		return c.openID, true
 	case "appid":

@@ -1,10 +1,9 @@
-// cookie.go: the session cookie for web pages: its name, its attributes, and
-// its removal from a request.
+// cookie.go: the session cookie for web pages: its name and its attributes.
 
 package gate
 
 import (
-	"fmt"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -24,7 +23,7 @@ func CookieName(name string) (string, error) {
 		name = hostPrefix + name
 	}
 	if name == hostPrefix || (&http.Cookie{Name: name}).Valid() != nil {
-		return "", fmt.Errorf("%q is not a cookie name", name)
+		return "", errors.New("this is not a cookie name") // not what: it may be a secret
 	}
 	return name, nil
 }
@@ -41,45 +40,4 @@ func SessionCookie(name, token string, lifetime time.Duration) *http.Cookie {
 		Name: name, Value: token, Path: "/", MaxAge: maxAge,
 		Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	}
-}
-
-// cookieValues appends the values of all cookies with the name to values.
-func cookieValues(values []string, header http.Header, name string) []string {
-	for _, line := range header["Cookie"] {
-		for pair := range strings.SplitSeq(line, ";") {
-			n, v, _ := strings.Cut(strings.TrimSpace(pair), "=")
-			if strings.TrimSpace(n) == name {
-				values = append(values, strings.Trim(strings.TrimSpace(v), `"`))
-			}
-		}
-	}
-	return values
-}
-
-// removeCookie takes all cookies with the name out of a request and leaves
-// the others byte for byte.
-func removeCookie(header http.Header, name string) {
-	lines := header["Cookie"]
-	var kept []string
-	for _, line := range lines {
-		if !strings.Contains(line, name) {
-			kept = append(kept, line)
-			continue
-		}
-		var pairs []string
-		for pair := range strings.SplitSeq(line, ";") {
-			n, _, _ := strings.Cut(pair, "=")
-			if strings.TrimSpace(n) != name {
-				pairs = append(pairs, pair)
-			}
-		}
-		if rest := strings.TrimSpace(strings.Join(pairs, ";")); rest != "" {
-			kept = append(kept, rest)
-		}
-	}
-	if len(kept) == 0 {
-		delete(header, "Cookie")
-		return
-	}
-	header["Cookie"] = kept
 }

@@ -12,7 +12,7 @@ import (
 type Credentials struct {
 	authorization []string // all fields of that name, as they came
 	bearers       int      // how many of them are bearer tokens
-	cookies       []string // the values of all session cookies
+	cookies       sessionCookies
 }
 
 // Credentials reads the tokens of a request's header.
@@ -24,7 +24,7 @@ func (g *Rules) Credentials(header http.Header) Credentials {
 		}
 	}
 	if g.Cookie != "" {
-		c.cookies = cookieValues(nil, header, g.Cookie)
+		c.cookies = readSessionCookies(header, g.Cookie)
 	}
 	return c
 }
@@ -81,7 +81,7 @@ func (g *Rules) Remove(creds *Credentials, header http.Header) {
 	if creds.bearers > 0 {
 		delete(header, "Authorization")
 	}
-	if len(creds.cookies) > 0 {
-		removeCookie(header, g.Cookie)
+	if len(creds.cookies.values) > 0 || creds.cookies.lookAlikes {
+		removeSessionCookies(header, g.Cookie)
 	}
 }

@@ -26,6 +26,11 @@ type Gate struct {
 	sessions *session.Manager
 	apps     apps.List
 	inForce  atomic.Pointer[verifier]
+
+	// FindKey looks for the key of a token that names none of the ring in force, and
+	// puts a ring in force that has it, which it reports. An error means that this
+	// could not be found out. It may be nil, and is set before the first request.
+	FindKey func(ctx context.Context, text string) (found bool, err error)
 }
 
 // verifier is one set of keys and the tokens they have verified. A change of
@@ -84,6 +89,18 @@ func (g *Gate) Authenticate(ctx context.Context, text string) (*Caller, error) {
 	}
 
 	claims, err := v.ring.Verify(text)
+	if err != nil && g.FindKey != nil && v.ring.KeyOf(text) == "" {
+		// another node may have made the key a moment ago
+		found, lookErr := g.FindKey(ctx, text)
+		if lookErr != nil {
+			return nil, lookErr
+		}
+		if found {
+			v = g.inForce.Load()
+			name = v.seen.name(text)
+			claims, err = v.ring.Verify(text)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +122,7 @@ func (g *Gate) Authenticate(ctx context.Context, text string) (*Caller, error) {
 	if app == nil {
 		return nil, ErrOtherApp // it was configured when the user logged in
 	}
-	c := newCaller(name, h.Session, app)
+	c := newCaller(name, h.Session, app, v.ring.KeyOf(text))
 	h.Keep(&c.Kept)
 	v.seen.put(&name, c)
 	return c, nil

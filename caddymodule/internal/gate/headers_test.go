@@ -25,7 +25,7 @@ func proxied(method, target string) *http.Request {
 }
 
 func callerOf(s session.Session) *Caller {
-	return newCaller(tokenName{}, &s, &apps.App{AppID: s.AppID})
+	return newCaller(tokenName{}, &s, &apps.App{AppID: s.AppID}, "")
 }
 
 // identify does what the directive does with a caller.

@@ -78,12 +78,12 @@ func (g *Rules) Identify(ctx context.Context, a *Asked, creds *Credentials) (*Ca
 			}
 		}
 	}
-	if len(creds.cookies) > 0 && a.WebSocket && ForeignOrigin(a) {
+	if len(creds.cookies.values) > 0 && a.WebSocket && ForeignOrigin(a) {
 		// a browser sends the cookie with a handshake that any page may start,
 		// and neither SameSite=Lax nor CORS stands in its way everywhere
 		return nil, ErrOrigin
 	}
-	for _, text := range creds.cookies {
+	for _, text := range creds.cookies.values {
 		if err := g.resolve(ctx, text, &found); err != nil {
 			return nil, err
 		}

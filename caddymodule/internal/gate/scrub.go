@@ -5,7 +5,6 @@ package gate
 
 import (
 	"net/http"
-	"strings"
 
 	"golang.org/x/net/http/httpguts"
 )
@@ -63,6 +62,13 @@ type Clean struct {
 	WebSocket bool // it is a WebSocket handshake
 }
 
+// Downgrade takes the wish for a WebSocket off an HTTP/1.1 request, which is a plain one
+// then.
+func (r Clean) Downgrade() {
+	delete(r.Header, "Connection")
+	delete(r.Header, "Upgrade")
+}
+
 // Scrub takes the client's word out of a request. It runs on every request
 // that reaches the handler, before any decision.
 func Scrub(r *http.Request) Clean {
@@ -87,7 +93,8 @@ func Scrub(r *http.Request) Clean {
 	websocket := upgrade && isWebSocketUpgrade(r)
 	switch {
 	case websocket:
-		r.Header["Connection"] = []string{"Upgrade"}
+		// in our spelling, whatever the case was
+		r.Header["Connection"], r.Header["Upgrade"] = []string{"Upgrade"}, []string{"websocket"}
 	case connection:
 		delete(r.Header, "Connection")
 	}
@@ -112,7 +119,7 @@ func Scrub(r *http.Request) Clean {
 // and for nothing else.
 func isWebSocketUpgrade(r *http.Request) bool {
 	upgrade := r.Header["Upgrade"]
-	return len(upgrade) == 1 && strings.EqualFold(strings.TrimSpace(upgrade[0]), "websocket") &&
+	return len(upgrade) == 1 && equalASCII(upgrade[0], "websocket") &&
 		httpguts.HeaderValuesContainsToken(r.Header["Connection"], "upgrade")
 }
 

@@ -142,7 +142,7 @@ func TestSeenSweep(t *testing.T) {
 			t.Fatal(err)
 		}
 		name := seen.name(text)
-		c := newCaller(name, h.Session, nil)
+		c := newCaller(name, h.Session, nil, "")
 		h.Keep(&c.Kept)
 		seen.put(&name, c)
 		return &name, s

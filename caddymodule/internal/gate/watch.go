@@ -22,26 +22,32 @@ type sessionGetter interface {
 // liveness is a session.Handle or a session.Kept.
 type liveness interface{ Live(now time.Time) bool }
 
-// Watch returns when the caller's session has ended, or ctx.
-func (g *Gate) Watch(ctx context.Context, c *Caller) {
-	watchSession(ctx, g.sessions, c.Session, &c.Kept)
+// Watch returns true when the caller's session has ended, or the key of their token was
+// taken out, false when ctx has ended.
+func (g *Gate) Watch(ctx context.Context, c *Caller) bool {
+	kid := c.kid()
+	return watchSession(ctx, g.sessions, c.Session, &c.Kept, func() bool { return kid == "" || g.Ring().Has(kid) })
 }
 
-// watchSession returns when the session has ended, or ctx. A store that cannot
-// answer has not said that it ended; its age is known without the store.
-func watchSession(ctx context.Context, sessions sessionGetter, s *session.Session, h liveness) {
+// watchSession returns true when the session has ended, or is not admitted any more,
+// false when ctx has ended. A store that cannot answer has not said that the session
+// ended; its age is known without the store.
+func watchSession(ctx context.Context, sessions sessionGetter, s *session.Session, h liveness, admitted func() bool) bool {
 	tick := time.NewTicker(watchInterval)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return false
 		case now := <-tick.C:
+			if !admitted() {
+				return true
+			}
 			if h.Live(now) {
 				continue
 			}
 			if !now.Before(s.ExpiresAt) {
-				return
+				return true
 			}
 			// changed, or ended, or no longer known: only the store can tell
 			fresh, err := sessions.Get(ctx, s.ID)
@@ -49,7 +55,7 @@ func watchSession(ctx context.Context, sessions sessionGetter, s *session.Sessio
 			case err == nil:
 				h = fresh
 			case errors.Is(err, session.ErrNotFound):
-				return
+				return true
 			}
 		}
 	}

@@ -40,9 +40,10 @@ type SealingOptions struct {
 // Sealing looks after the seal keys of a configuration. The keys are never kept in
 // the store itself.
 type Sealing struct {
-	sealer session.Sealer
-	vault  *seal.Vault // nil with key files of either kind
-	logger *zap.Logger
+	sealer  session.Sealer
+	browser Sealer
+	vault   *seal.Vault // nil with key files of either kind
+	logger  *zap.Logger
 }
 
 // NewSealing loads the keys. Where token keys come from files, so do seal keys:
@@ -54,14 +55,14 @@ func NewSealing(ctx context.Context, opts SealingOptions) (*Sealing, error) {
 		if err != nil {
 			return nil, fmt.Errorf("seal_key_file: %v", err)
 		}
-		return &Sealing{sealer: sealer{seal.NewFixed(keys)}}, nil
+		return NewFixedSealing(keys), nil
 	}
 	if len(opts.TokenKeys) > 0 {
 		keys, err := deriveSealKeys(opts.TokenKeys)
 		if err != nil {
 			return nil, fmt.Errorf("token key_file: %v", err)
 		}
-		return &Sealing{sealer: sealer{seal.NewFixed(keys)}}, nil
+		return NewFixedSealing(keys), nil
 	}
 	opening, cancel := context.WithTimeout(ctx, StorageTimeout)
 	defer cancel()
@@ -71,7 +72,23 @@ func NewSealing(ctx context.Context, opts SealingOptions) (*Sealing, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the kept seal keys: %v", err)
 	}
-	return &Sealing{sealer: sealer{vault}, vault: vault, logger: opts.Logger}, nil
+	return &Sealing{sealer: sealer{vault}, browser: vault, vault: vault, logger: opts.Logger}, nil
+}
+
+// NewFixedSealing seals with keys that stay as they are.
+func NewFixedSealing(keys *seal.Keys) *Sealing {
+	fixed := seal.NewFixed(keys)
+	return &Sealing{sealer: sealer{fixed}, browser: fixed}
+}
+
+// Browser seals and opens what browsers keep. It answers seal.ErrForged to what it did
+// not seal.
+func (s *Sealing) Browser() Sealer { return s.browser }
+
+// Sealer is what seal.Vault and seal.Fixed offer.
+type Sealer interface {
+	Seal(ctx context.Context, plaintext, associated []byte) ([]byte, error)
+	Open(ctx context.Context, sealed, associated []byte) ([]byte, error)
 }
 
 // Sealer seals and opens what a store keeps.

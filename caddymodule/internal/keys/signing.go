@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	// UpkeepInterval is how often keys are read again and dead entries dropped;
+	// UpkeepInterval is how often keys are looked after and dead entries dropped;
 	// signing keys more often where they are replaced in less than ten of it.
 	UpkeepInterval = time.Minute
 
@@ -52,6 +52,7 @@ type SigningOptions struct {
 type Signing struct {
 	opts  SigningOptions
 	vault *token.Vault // nil with key files
+	told  time.Time    // when the log last had that storage fails
 }
 
 // NewSigning loads the keys and puts them in force.
@@ -84,7 +85,7 @@ func NewSigning(ctx context.Context, opts SigningOptions) (*Signing, error) {
 	return s, nil
 }
 
-// interval is how often the signing keys are read again.
+// interval is how often the signing keys are looked after.
 func (s *Signing) interval() time.Duration {
 	if s.opts.RotateEvery == 0 {
 		return UpkeepInterval
@@ -133,7 +134,7 @@ func (s *Signing) Maintain(ctx context.Context) {
 		return
 	}
 	var wg sync.WaitGroup
-	wg.Go(func() { Each(ctx, s.interval(), s.follow) })
+	wg.Go(func() { Each(ctx, min(s.interval(), token.FollowInterval), s.follow) })
 	wg.Go(func() { Each(ctx, s.interval(), s.rotate) })
 	wg.Wait()
 }
@@ -157,10 +158,26 @@ func Each(ctx context.Context, interval time.Duration, f func(context.Context)) 
 func (s *Signing) follow(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, StorageTimeout)
 	defer cancel()
-	if err := s.vault.Follow(ctx); err != nil && !errors.Is(ctx.Err(), context.Canceled) {
+	err := s.vault.Follow(ctx)
+	if err != nil && !errors.Is(ctx.Err(), context.Canceled) && time.Since(s.told) >= UpkeepInterval {
+		s.told = time.Now()
 		s.opts.Logger.Error("reading the kept signing keys; the known ones stay in use", zap.Error(err))
 	}
 	s.useKept()
+}
+
+// Find is for a token that names no key in force: it looks into storage for a key that
+// another node has made a moment ago, once a second at most for all tokens together,
+// and puts it in force. An error means that this could not be found out.
+func (s *Signing) Find(ctx context.Context, text string) (found bool, err error) {
+	if s.vault == nil {
+		return false, nil
+	}
+	found, err = s.vault.FollowUnknown(ctx, text)
+	if found {
+		s.useKept()
+	}
+	return found, err
 }
 
 // rotate changes the keys in storage when it is time.

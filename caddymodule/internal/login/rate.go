@@ -39,17 +39,24 @@ type Limits struct {
 	Calls  *Limiter // by session; a table of its own, as neither may fill the other
 	Rate   Rate     // of Logins
 
-	// FreeLoopback lets loopback addresses try as often as they like.
+	// FreeLoopback lets loopback addresses, and what has no address, try as often as
+	// they like.
 	FreeLoopback bool
 }
 
 // Login refuses the login attempts of a network (see Network) that has used up its
-// share.
+// share, or that of the network around it.
 func (l *Limits) Login(network string) error {
-	if l.Rate.Attempts < 0 || l.FreeLoopback && network == loopback {
+	if l.Rate.Attempts < 0 || l.FreeLoopback && (network == loopback || network == noAddress) {
 		return nil
 	}
-	if wait, ok := l.Logins.take(network, l.Rate); !ok {
+	wait, ok := l.Logins.take(network, l.Rate)
+	if ok {
+		if wide := widerNetwork(network); wide != "" {
+			wait, ok = l.Logins.take(wide, Rate{Attempts: widerShare * l.Rate.Attempts, Window: l.Rate.Window})
+		}
+	}
+	if !ok {
 		return &RateError{wait, "too many login attempts from this address"}
 	}
 	return nil
@@ -139,14 +146,22 @@ func (e *RateError) Error() string { return e.text }
 // limit for all users of that proxy.
 const loopback = "loopback"
 
+// noAddress is a client without an address: one who came through a socket file, which
+// is a proxy here, as on loopback.
+const noAddress = "no address"
+
+// widerShare is how many times the budget of one IPv6 /64 the /48 around it has. A
+// home or a tunnel may have all 65,536 networks of a /48, and so may the telephones of
+// a town.
+const widerShare = 16
+
 // Network is what a login is counted against: one IPv4 address, or one IPv6 /64. The
 // text is the client's address as Caddy has worked it out with trusted_proxies; a
-// header by itself is anybody's word. What cannot be read shares one budget, and so
-// relaxes nothing.
+// header by itself is anybody's word. All who have no address are one network.
 func Network(text string) string {
 	address, err := netip.ParseAddr(text)
 	if err != nil {
-		return "unknown"
+		return noAddress
 	}
 	address = address.Unmap().WithZone("")
 	if address.IsLoopback() {
@@ -158,4 +173,17 @@ func Network(text string) string {
 		}
 	}
 	return address.String()
+}
+
+// widerNetwork is the /48 around an IPv6 network; empty for all others.
+func widerNetwork(network string) string {
+	prefix, err := netip.ParsePrefix(network)
+	if err != nil {
+		return ""
+	}
+	prefix, err = prefix.Addr().Prefix(48)
+	if err != nil {
+		return ""
+	}
+	return prefix.String()
 }

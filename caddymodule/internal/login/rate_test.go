@@ -98,8 +98,8 @@ func TestClientNetwork(t *testing.T) {
 		"2001:db8:1:2:3:4:5:6": "2001:db8:1:2::/64",
 		"2001:db8:1:2::9":      "2001:db8:1:2::/64",
 		"fe80::1%eth0":         "fe80::/64",
-		"":                     "unknown",
-		"not an address":       "unknown",
+		"":                     "no address",
+		"not an address":       "no address",
 	} {
 		if got := Network(text); got != want {
 			t.Errorf("Network(%q) = %q, want %q", text, got, want)
@@ -127,5 +127,59 @@ func TestSessionCalls(t *testing.T) {
 	}
 	if _, known := l.Logins.budgets.Get("a"); known {
 		t.Error("it is counted among the logins")
+	}
+}
+
+// A /48 has 65,536 networks of which each has a budget: all of them together have one,
+// too. Other networks do not feel it, and IPv4 has no such thing.
+func TestLoginRateOfWiderNetworks(t *testing.T) {
+	l := &Limits{Logins: NewLimiter(), Calls: NewLimiter(), Rate: Rate{Attempts: 3, Window: time.Hour}}
+	defer l.Logins.Destruct()
+	defer l.Calls.Destruct()
+	passed := func(address string) (n int) {
+		for range 5 {
+			if l.Login(Network(address)) == nil {
+				n++
+			}
+		}
+		return n
+	}
+	if n := passed("2001:db8:1:1::1"); n != 3 {
+		t.Errorf("%d of 5 logins of one /64 pass, want 3", n)
+	}
+	all := 3
+	for i := range 100 {
+		all += passed(fmt.Sprintf("2001:db8:1:%x::1", i+2))
+	}
+	if all != 3*widerShare {
+		t.Errorf("%d logins of one /48 pass, want %d", all, 3*widerShare)
+	}
+	if n := passed("2001:db8:2:1::1"); n != 3 {
+		t.Errorf("%d logins of another /48 pass, want 3", n)
+	}
+	for i := range 100 {
+		if n := passed(fmt.Sprintf("192.0.2.%d", i)); n != 3 {
+			t.Fatalf("%d logins of an IPv4 address pass, want 3", n)
+		}
+	}
+}
+
+// Who comes through a socket file has no address of their own: by default nobody there
+// is held to a limit, which would be one for all users. A number set by hand counts.
+func TestLoginRateWithoutAddress(t *testing.T) {
+	for _, text := range []string{"", "@", "@\x00abstract", "127.0.0.1", "::1"} {
+		for free, want := range map[bool]int{true: 10, false: 3} {
+			l := &Limits{Logins: NewLimiter(), Rate: Rate{Attempts: 3, Window: time.Hour}, FreeLoopback: free}
+			passed := 0
+			for range 10 {
+				if l.Login(Network(text)) == nil {
+					passed++
+				}
+			}
+			if passed != want {
+				t.Errorf("%q, by default %v: %d logins pass, want %d", text, free, passed, want)
+			}
+			l.Logins.Destruct()
+		}
 	}
 }

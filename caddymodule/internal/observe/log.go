@@ -73,10 +73,10 @@ func (l *Log) Revocation(what, name string, ended int) {
 }
 
 // Refusal tells, at debug, why a request was turned away; a store that does
-// not answer, or holds what we did not write, is an error of its own.
+// not answer is an error of its own.
 func (l *Log) Refusal(r *http.Request, where string, p problem.Problem, err error) {
 	level := zapcore.DebugLevel
-	if p.Reason == "store_error" || p.Reason == "store_full" || p.Reason == "not_signed" || errors.Is(err, session.ErrForged) {
+	if p.Reason == "store_error" || p.Reason == "store_full" || p.Reason == "not_signed" {
 		level = zapcore.ErrorLevel
 	}
 	if entry := l.Logger.Check(level, "refused"); entry != nil {

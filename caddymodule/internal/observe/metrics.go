@@ -20,6 +20,7 @@ import (
 type Metrics struct {
 	Logins   *prometheus.CounterVec   // appid, result
 	Requests *prometheus.CounterVec   // appid, result
+	Relayed  *prometheus.CounterVec   // appid, result
 	API      *prometheus.HistogramVec // call, result
 	Store    *prometheus.HistogramVec // op, result
 }
@@ -43,6 +44,7 @@ func NewMetrics() *Metrics {
 	return &Metrics{
 		Logins:   counter("logins_total", "Logins by app and result.", "appid", "result"),
 		Requests: counter("requests_total", "Requests at the gate by app and result; the app is empty when nobody is behind the request.", "appid", "result"),
+		Relayed:  counter("relay_requests_total", "Calls of backends to WeChat's API through the relay by app and result.", "appid", "result"),
 		API: histogram("api_duration_seconds", "Time of calls to WeChat by call and result.",
 			[]float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}, "call", "result"),
 		Store: histogram("store_duration_seconds", "Time of calls to the session store by operation and result.",
@@ -52,7 +54,7 @@ func NewMetrics() *Metrics {
 
 // Collectors are what a registry is to show.
 func (m *Metrics) Collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.Logins, m.Requests, m.API, m.Store}
+	return []prometheus.Collector{m.Logins, m.Requests, m.Relayed, m.API, m.Store}
 }
 
 // countTimeout is how long the store may take to count for one scrape.

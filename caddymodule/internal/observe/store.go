@@ -53,9 +53,9 @@ func (m *Store) Mark(ctx context.Context, key string, until time.Time) (bool, er
 }
 
 // Create implements session.Store.
-func (m *Store) Create(ctx context.Context, rec session.Record, limit int) error {
+func (m *Store) Create(ctx context.Context, rec session.Record, limit int, change func([]byte) ([]byte, error)) error {
 	ctx, end := m.begin(ctx, "create")
-	err := m.Store.Create(ctx, rec, limit)
+	err := m.Store.Create(ctx, rec, limit, change)
 	end(err)
 	return err
 }

@@ -30,14 +30,14 @@ func unsealed(tb testing.TB, req Request) (iv, blocks []byte) {
 }
 
 // C14: Eve turns her own openId into Bob's by editing the iv alone. CBC lets
-// her; Decrypt cannot know. Eve's session must refuse, and so must a session
+// her; decrypt cannot know. Eve's session must refuse, and so must a session
 // that expects nobody.
 func TestIVEditForgesOpenID(t *testing.T) {
 	v := vectorNamed(t, "official-userinfo")
 	iv, blocks := unsealed(t, Request{v.EncryptedData, v.IV})
 	forged := request(xor(iv, `{"openId":"oGZUI`, `{"openId":"oBOBB`), blocks)
 
-	text, _, err := Decrypt(forged.EncryptedData, forged.IV, v.SessionKey)
+	text, _, err := decrypt(forged.EncryptedData, forged.IV, v.SessionKey)
 	if err != nil || !bytes.HasPrefix(text, []byte(`{"openId":"`+otherUser+`"`)) {
 		t.Fatalf("the attack itself failed: %q, %v", text, err)
 	}
@@ -157,7 +157,7 @@ func TestNoPaddingOracle(t *testing.T) {
 			in, _ := unseal(r, []string{v.SessionKey})
 			a := in.try(v.SessionKey)
 			reads[a.read/64] = true
-			if _, ok := unpad(decrypt(t, v.SessionKey, in)); ok == 1 {
+			if _, ok := unpad(cbc(t, v.SessionKey, in)); ok == 1 {
 				rightPadding++
 			}
 		}
@@ -171,7 +171,7 @@ func TestNoPaddingOracle(t *testing.T) {
 }
 
 // decrypt returns the text with its padding still on.
-func decrypt(tb testing.TB, key string, in sealed) []byte {
+func cbc(tb testing.TB, key string, in sealed) []byte {
 	tb.Helper()
 	k, _ := parseKey(key)
 	block, err := aes.NewCipher(k[:])
@@ -243,7 +243,7 @@ func TestFingerprintOutlastsEditing(t *testing.T) {
 	v := vectorNamed(t, "official-userinfo")
 	req := Request{v.EncryptedData, v.IV}
 	iv, blocks := unsealed(t, req)
-	want, err := Fingerprint(req)
+	want, err := fingerprintOf(req)
 	if err != nil || len(want) != 22 {
 		t.Fatalf("Fingerprint = %q, %v; want 22 characters", want, err)
 	}
@@ -252,7 +252,7 @@ func TestFingerprintOutlastsEditing(t *testing.T) {
 		"other iv":       request(xor(iv, `{"openId":"oGZUI`, `{"opemId":"oGZUI`), blocks),
 		"without blocks": request(iv, blocks[64:]),
 	} {
-		if got, err := Fingerprint(r); err != nil || got != want {
+		if got, err := fingerprintOf(r); err != nil || got != want {
 			t.Errorf("%s: Fingerprint = %q, %v; want %q", name, got, err, want)
 		}
 	}
@@ -260,11 +260,11 @@ func TestFingerprintOutlastsEditing(t *testing.T) {
 		t.Errorf("Opened.Fingerprint = %q; want %q", o.Fingerprint, want)
 	}
 	// One honest text sealed under two ivs is two pieces.
-	a, _ := Fingerprint(request(testIV, encrypt(t, keyA, testIV, pkcs7([]byte(v.Plaintext)))))
-	b, _ := Fingerprint(request(iv, encrypt(t, keyA, iv, pkcs7([]byte(v.Plaintext)))))
+	a, _ := fingerprintOf(request(testIV, encrypt(t, keyA, testIV, pkcs7([]byte(v.Plaintext)))))
+	b, _ := fingerprintOf(request(iv, encrypt(t, keyA, iv, pkcs7([]byte(v.Plaintext)))))
 	if a == b {
 		t.Error("two honest pieces share a fingerprint")
 	}
-	_, err = Fingerprint(Request{})
+	_, err = fingerprintOf(Request{})
 	refused(t, err)
 }

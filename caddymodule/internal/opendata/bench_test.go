@@ -11,7 +11,7 @@ func BenchmarkVerify(b *testing.B) {
 	v := vectorNamed(b, "official-rawdata")
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := Verify(v.RawData, v.Signature, v.SessionKey); err != nil {
+		if _, err := verify(v.RawData, v.Signature, v.SessionKey); err != nil {
 			b.Fatal(err)
 		}
 	}

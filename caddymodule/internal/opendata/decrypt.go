@@ -22,39 +22,9 @@ type sealed struct{ iv, blocks []byte }
 // is 0.
 type attempt struct {
 	ok     int    // 1: usable key, right padding, one strict object
-	text   []byte // the plaintext without padding
+	text   []byte // the plaintext without padding, halves of characters mended
 	object object
 	read   int // bytes of JSON worked through, decoys included; a test watches it
-}
-
-// Decrypt returns the plaintext of encryptedData, without padding, and the
-// index of the key that opened it. Keys are session keys as WeChat sent them,
-// newest first: one or two, an empty or misshapen one never matches.
-//
-// The plaintext is one strict JSON object, and nothing about it is proven: it
-// may be stale, of another app, edited. Use Open unless that is the point.
-// The only error is ErrInvalid.
-//
-// Timing. Shape faults (base64, lengths, number of keys) are answered at once:
-// the sender can compute them himself. From there on each key given costs one
-// decryption and one pass of the JSON reader, whichever key matches or none.
-// The padding check has no branch and no memory access that depends on the
-// plaintext; padding is blanked in place, so the reader is given the same
-// length whether it was right or not; and when the reader stops early, it is
-// sent through a decoy for the bytes it left. What is not constant: the speed
-// of the JSON reader over different texts, the garbage collector, and AES on
-// machines without AES instructions.
-func Decrypt(encryptedData, iv string, keys ...string) (plaintext []byte, key int, err error) {
-	in, ok := unseal(Request{EncryptedData: encryptedData, IV: iv}, keys)
-	if !ok {
-		return nil, -1, ErrInvalid
-	}
-	tries := in.tryAll(keys)
-	i := first([maxKeys]int{tries[0].ok, tries[1].ok})
-	if i < 0 {
-		return nil, -1, ErrInvalid
-	}
-	return tries[i].text, i, nil
 }
 
 // unseal checks all that needs no key. CryptBlocks and NewCBCDecrypter panic on
@@ -86,6 +56,7 @@ func (in sealed) try(keyText string) (a attempt) {
 	cipher.NewCBCDecrypter(block, in.iv).CryptBlocks(text, in.blocks)
 	pad, okPad := unpad(text)
 
+	mendHalves(text)
 	a.object, a.read = scan(text)
 	if left := len(text) - a.read; left > 0 {
 		_, n := scan(decoy[:left])

@@ -66,11 +66,11 @@ func TestOddSizes(t *testing.T) {
 	blocks, _ := base64.StdEncoding.DecodeString(good.EncryptedData)
 	for _, n := range []int{0, 1, 8, 15, 16, 17, 31, 32, 33, 47, 8191, 8192, 8193, 8208, 12288, 1 << 20} {
 		req := request(testIV, make([]byte, n))
-		_, _, err := Decrypt(req.EncryptedData, req.IV, keyA, keyB)
+		_, _, err := decrypt(req.EncryptedData, req.IV, keyA, keyB)
 		refused(t, err)
 		_, err = Open(req, sessionOf(testUser), keyA, keyB)
 		refused(t, err)
-		_, err = Fingerprint(req)
+		_, err = fingerprintOf(req)
 		if wantOK := n > 0 && n%16 == 0 && n <= 8192; wantOK != (err == nil) {
 			t.Errorf("Fingerprint of %d bytes: %v; want accepted = %v", n, err, wantOK)
 		}
@@ -82,7 +82,7 @@ func TestOddSizes(t *testing.T) {
 	for _, keys := range [][]string{nil, {}, {""}, {"", ""}, {keyB}, {keyA, keyB, keyC}, {"AAECAwQFBgcICQoLDA0O"}} {
 		_, err := Open(good, sessionOf(testUser), keys...)
 		refused(t, err)
-		_, _, err = Decrypt(good.EncryptedData, good.IV, keys...)
+		_, _, err = decrypt(good.EncryptedData, good.IV, keys...)
 		refused(t, err)
 	}
 }
@@ -116,7 +116,7 @@ func TestKeyChoice(t *testing.T) {
 		{[]string{"", keyA}, 1},
 		{[]string{"short", keyA}, 1},
 	} {
-		_, key, err := Decrypt(req.EncryptedData, req.IV, c.keys...)
+		_, key, err := decrypt(req.EncryptedData, req.IV, c.keys...)
 		if err != nil || key != c.want {
 			t.Errorf("Decrypt with %d keys = %d, %v; want %d", len(c.keys), key, err, c.want)
 		}
@@ -140,7 +140,7 @@ func TestWhiteSpaceIsNoPadding(t *testing.T) {
 	}
 	for _, tail := range []string{"     ", "\n\n\n\n\n", "\t\t\t\t\t", "    \r", "    \n"} {
 		req := request(testIV, encrypt(t, keyA, testIV, []byte(text+tail)))
-		_, _, err := Decrypt(req.EncryptedData, req.IV, keyA)
+		_, _, err := decrypt(req.EncryptedData, req.IV, keyA)
 		refused(t, err)
 		_, err = Open(req, sessionOf(testUser), keyA)
 		refused(t, err)

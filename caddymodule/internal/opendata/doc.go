@@ -8,7 +8,7 @@
 // any depth, nothing after it) and, for encrypted data, carries the caller's
 // app id, an acceptable age and no identity but the caller's.
 //
-// AES-CBC without a MAC does not authenticate. Whoever holds one honest
+// AES-CBC without a MAC does not authenticate. Anyone with one honest
 // ciphertext can choose the first 16 bytes of the plaintext by editing the iv,
 // and can drop blocks from the front. So every answer is display or contact
 // data about a user who is already known; it is never a source of identity.
@@ -24,7 +24,7 @@ import "errors"
 
 // ErrInvalid is the only error of this package, always this very value and
 // never wrapped. A second one, or a cause in a log line, would be an oracle by
-// which a client decrypts and even encrypts under his hidden session key
+// which clients decrypt and even encrypt under their hidden session key
 // (Rizzo and Duong 2010). Callers answer it the same way every time, and stop
 // serving a session that collects many.
 var ErrInvalid = errors.New("open data does not verify")

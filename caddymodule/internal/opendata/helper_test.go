@@ -109,3 +109,35 @@ func refused(tb testing.TB, err error) {
 		tb.Errorf("err = %v; want exactly ErrInvalid", err)
 	}
 }
+
+// decrypt returns what a key opened, and which one, as one attempt does it.
+func decrypt(encryptedData, iv string, keys ...string) (plaintext []byte, key int, err error) {
+	in, ok := unseal(Request{EncryptedData: encryptedData, IV: iv}, keys)
+	if !ok {
+		return nil, -1, ErrInvalid
+	}
+	tries := in.tryAll(keys)
+	i := first([maxKeys]int{tries[0].ok, tries[1].ok})
+	if i < 0 {
+		return nil, -1, ErrInvalid
+	}
+	return tries[i].text, i, nil
+}
+
+// verify returns the key under which rawData verifies.
+func verify(rawData, signature string, keys ...string) (key int, err error) {
+	key = first(verifyAll(rawData, signature, keys))
+	if key < 0 {
+		return -1, ErrInvalid
+	}
+	return key, nil
+}
+
+// fingerprintOf is that of encrypted data, whatever key opens it.
+func fingerprintOf(req Request) (string, error) {
+	in, ok := unseal(req, make([]string, 1)) // shape only: any one key will do
+	if !ok {
+		return "", ErrInvalid
+	}
+	return in.fingerprint(), nil
+}

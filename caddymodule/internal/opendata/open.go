@@ -7,7 +7,7 @@ import "time"
 // maxSkew is how far a WeChat timestamp may lie ahead of our clock.
 const maxSkew = 5 * time.Minute
 
-// Expect is what the session already knows; decrypted data is held against it.
+// Expect is what the session already knows; decrypted data is compared with it.
 type Expect struct {
 	// The session's app id; watermark.appid must equal it. Required: empty
 	// refuses everything.
@@ -32,7 +32,8 @@ type Expect struct {
 // Opened is verified open data.
 type Opened struct {
 	// The decrypted object without its watermark: same members, same order,
-	// names and values byte for byte, no blanks between members.
+	// names and values byte for byte, no blanks between members. But an escaped half
+	// of a surrogate pair that stands alone has become \ufffd.
 	Object []byte
 
 	// The unionId inside, only when the session's own openId stands beside it;
@@ -46,7 +47,9 @@ type Opened struct {
 	// Which of the keys opened it: 0 the newest, 1 the one before.
 	Key int
 
-	// See Fingerprint. Of signed data without encrypted data it names rawData.
+	// Names the piece of data, for callers that accept each piece once per session: 22
+	// characters of base64url, the same however the piece was spelled or cut. Of signed
+	// data without encrypted data it names rawData.
 	Fingerprint string
 
 	// Only a signature vouches for it, which can be shown any number of times.
@@ -61,11 +64,21 @@ func (c checks) all() int { return c.form & c.appID & c.openID & c.unionID & c.a
 
 // Open decrypts req and accepts it only when it is one strict JSON object whose
 // watermark names want.AppID and an acceptable time, and whose openId and
-// unionId, if there, are the session's. Keys as for Decrypt.
+// unionId, if there, are the session's. Keys are session keys as WeChat sent them,
+// newest first: one or two, an empty or misshapen one never matches.
 //
 // The only error is ErrInvalid. Every condition is computed for every key, on
-// good texts and bad, so the cause shows neither in the answer nor, within the
-// limits Decrypt describes, in the time it takes.
+// good texts and bad, so the cause shows neither in the answer nor, within limits,
+// in the time it takes.
+//
+// Shape faults (base64, lengths, number of keys) are answered at once: senders can
+// compute them themselves. From there on each key given costs one decryption and one
+// pass of the JSON reader, whichever key matches or none. The padding check has no
+// branch and no memory access that depends on the plaintext; padding is blanked in
+// place, so the reader is given the same length whether it was right or not; and when
+// the reader stops early, it is sent through a decoy for the bytes it left. What is
+// not constant: the speed of the JSON reader over different texts, the garbage
+// collector, and AES on machines without AES instructions.
 func Open(req Request, want Expect, keys ...string) (Opened, error) {
 	in, ok := unseal(req, keys)
 	if !ok {

@@ -72,7 +72,7 @@ func TestOpenChecks(t *testing.T) {
 		{"duplicate deep inside", `{"a":[{"b":{"c":1,"c":2}}],` + testMark + `}`, s, false},
 		{"invalid UTF-8", "{\"a\":\"\xff\"," + testMark + `}`, s, false},
 		{"invalid UTF-8 in a name", "{\"\xc0\xaf\":1," + testMark + `}`, s, false},
-		{"lone surrogate", `{"a":"\ud800",` + testMark + `}`, s, false},
+		{"lone surrogate", `{"a":"\ud800",` + testMark + `}`, s, true},
 		{"control character", "{\"a\":\"\n\"," + testMark + `}`, s, false},
 		{"byte order mark", "\ufeff{" + testMark + `}`, s, false},
 		{"two objects", `{` + testMark + `}{` + testMark + `}`, s, false},

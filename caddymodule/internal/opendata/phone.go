@@ -11,7 +11,8 @@ import (
 
 // Phone is a verified phone number in WeChat's own field names, all strings.
 type Phone struct {
-	// As WeChat shows it: national digits at home, abroad with the country code.
+	// As WeChat shows it: national digits at home, abroad with the country code and
+	// perhaps a plus. Blanks and dashes are taken out.
 	PhoneNumber string `json:"phoneNumber"`
 
 	// National digits, 3 to 15.
@@ -23,30 +24,31 @@ type Phone struct {
 
 // OpenPhone is Open for phone data. Phone data holds no openId, so only the
 // session key ties it to the user, and only its form guards it against blocks
-// spliced from other data of that user: see ParsePhone. The only error is
+// spliced from other data of that user: see parsePhone. The only error is
 // ErrInvalid. Prefer WeChat's phone-number code, which has neither weakness.
 func OpenPhone(req Request, want Expect, keys ...string) (Phone, Opened, error) {
 	o, err := Open(req, want, keys...)
 	if err != nil {
 		return Phone{}, Opened{}, ErrInvalid
 	}
-	p, err := ParsePhone(o.Object)
+	p, err := parsePhone(o.Object)
 	if err != nil {
 		return Phone{}, Opened{}, ErrInvalid
 	}
 	return p, o, nil
 }
 
-// ParsePhone reads the object of phone data, or phone_info of the
+// parsePhone reads the object of phone data, or phone_info of the
 // getuserphonenumber call. All three members must be there and agree:
 // phoneNumber is purePhoneNumber, or countryCode and purePhoneNumber with or
 // without a plus. An edited iv rewrites 16 bytes; no 16 bytes make three members
 // agree, so a nickname of digits cannot be passed off as a number.
 //
 // countryCode may be a string, with or without a plus, or a number (WeChat has
-// sent both). User info members refuse the object. Unknown members are ignored.
+// sent both). Blanks and dashes between digits count as none: see Clean. User info
+// members refuse the object. Unknown members are ignored.
 // The only error is ErrInvalid.
-func ParsePhone(object []byte) (Phone, error) {
+func parsePhone(object []byte) (Phone, error) {
 	var in struct {
 		PhoneNumber string         `json:"phoneNumber"`
 		Pure        string         `json:"purePhoneNumber"`
@@ -60,19 +62,33 @@ func ParsePhone(object []byte) (Phone, error) {
 	p := Phone{PhoneNumber: in.PhoneNumber, PurePhoneNumber: in.Pure}
 	switch in.CountryCode.Kind() {
 	case '"':
-		p.CountryCode = strings.TrimPrefix(string(unquote(in.CountryCode)), "+")
+		p.CountryCode = string(unquote(in.CountryCode))
 	case '0':
-		p.CountryCode = string(in.CountryCode)
+		if p.CountryCode = string(in.CountryCode); p.CountryCode[0] == '-' {
+			return Phone{}, ErrInvalid // a number below zero, and no dash
+		}
 	}
-	if p.E164() == "" {
+	if p = p.Clean(); p.E164() == "" {
 		return Phone{}, ErrInvalid
 	}
 	return p, nil
 }
 
+// Clean returns p without the blanks and dashes that WeChat puts into numbers abroad,
+// and without the plus of "+852" as a country code. It decides nothing: what makes no
+// number before makes none afterwards, but for these. ASCII blanks and dashes only.
+func (p Phone) Clean() Phone {
+	bare := strings.NewReplacer(" ", "", "-", "")
+	return Phone{
+		PhoneNumber:     bare.Replace(p.PhoneNumber),
+		PurePhoneNumber: bare.Replace(p.PurePhoneNumber),
+		CountryCode:     strings.TrimPrefix(bare.Replace(p.CountryCode), "+"),
+	}
+}
+
 // E164 returns the number as "+" and at most 15 digits (ITU-T E.164), the form
-// of the X-WeChat-Phone header, or "" when the fields make no such number; it
-// holds for a Phone that was stored and read back.
+// of the X-WeChat-Phone header, or "" when the fields, which Clean has cleaned, make no
+// such number. It works as well for a Phone that was stored and read back.
 func (p Phone) E164() string {
 	full := p.CountryCode + p.PurePhoneNumber
 	switch {

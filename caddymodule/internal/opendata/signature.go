@@ -8,32 +8,22 @@ import (
 	"encoding/hex"
 )
 
-// Verify checks signature = hex(sha1(rawData + session key text)) over the
-// exact bytes of rawData, which must be one strict JSON object of at most
-// 8 KiB, and returns the index of the key that matched. Keys as for Decrypt.
+// verifyAll reports for each key whether signature = hex(sha1(rawData + session key
+// text)) over the exact bytes of rawData, which must be one strict JSON object of at
+// most 8 KiB, halves of characters apart (see mendHalves).
 //
 // The hex must be lower case, as WeChat sends it: one signature, one spelling.
 // A key that is not the base64 of 16 bytes never matches; with an empty one,
 // anybody could sign. Keys are compared in constant time and all are tried.
-// The only error is ErrInvalid.
 //
 // rawData holds no openid and no time, and SHA-1 collides: it is a nickname to
 // show, however well it verifies.
-func Verify(rawData, signature string, keys ...string) (key int, err error) {
-	key = first(verifyAll(rawData, signature, keys))
-	if key < 0 {
-		return -1, ErrInvalid
-	}
-	return key, nil
-}
-
-// verifyAll reports for each key whether rawData verifies under it.
 func verifyAll(rawData, signature string, keys []string) (pass [maxKeys]int) {
 	if rawData == "" || len(rawData) > maxObject || len(keys) > maxKeys {
 		return pass
 	}
 	raw := []byte(rawData)
-	o, _ := scan(raw)
+	o, _ := scan(mended(rawData))
 	for i, k := range keys {
 		_, ok := parseKey(k)
 		h := sha1.New()

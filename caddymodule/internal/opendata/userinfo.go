@@ -23,7 +23,7 @@ type UserInfoRequest struct {
 // Encrypted user info must hold an openId, WeChat always writes it: other kinds
 // of open data are no user info. From rawData alone Time and UnionID are empty,
 // and want is used only to refuse a foreign openId or unionId, should there be
-// one. Keys as for Decrypt; the only error is ErrInvalid.
+// one. Keys as for Open; the only error is ErrInvalid.
 func OpenUserInfo(req UserInfoRequest, want Expect, keys ...string) (Opened, error) {
 	signed := req.RawData != "" || req.Signature != ""
 	encrypted := req.EncryptedData != "" || req.IV != ""
@@ -47,14 +47,14 @@ func OpenUserInfo(req UserInfoRequest, want Expect, keys ...string) (Opened, err
 		pass[i] &= bits[i].all() & tries[i].object.openID.present
 	}
 	i := first(pass)
-	if i < 0 || signed && !agree([]byte(req.RawData), tries[i].text) {
+	if i < 0 || signed && !agree(mended(req.RawData), tries[i].text) {
 		return Opened{}, ErrInvalid
 	}
 	return in.opened(tries[i], i), nil
 }
 
 func fromRawData(rawData string, want Expect, key int) (Opened, error) {
-	o, _ := scan([]byte(rawData))
+	o, _ := scan(mended(rawData))
 	c := want.check(attempt{ok: o.ok, object: o})
 	if key < 0 || c.form&c.openID&c.unionID == 0 {
 		return Opened{}, ErrInvalid

@@ -16,7 +16,7 @@ func TestVectorsDecrypt(t *testing.T) {
 		ran++
 		t.Run(v.Name, func(t *testing.T) {
 			req := Request{EncryptedData: v.EncryptedData, IV: v.IV}
-			text, key, err := Decrypt(req.EncryptedData, req.IV, v.SessionKey)
+			text, key, err := decrypt(req.EncryptedData, req.IV, v.SessionKey)
 			if v.Expect == "error" {
 				refused(t, err)
 				if text != nil || key != -1 {
@@ -53,7 +53,7 @@ func TestVectorsSignature(t *testing.T) {
 			continue
 		}
 		ran++
-		if key, err := Verify(v.RawData, v.Signature, v.SessionKey); err != nil || key != 0 {
+		if key, err := verify(v.RawData, v.Signature, v.SessionKey); err != nil || key != 0 {
 			t.Errorf("%s: Verify = %d, %v; want 0, nil", v.Name, key, err)
 		}
 	}

@@ -59,7 +59,7 @@ func Duration(d *caddyfile.Dispenser) (caddy.Duration, error) {
 	}
 	value, err := caddy.ParseDuration(text)
 	if err != nil {
-		return 0, d.Errf("%s: %q is not a duration such as 5s, 10m or 24h", option, text)
+		return 0, d.Errf("%s:%s is not a duration such as 5s, 10m or 24h", option, Shown(text))
 	}
 	return caddy.Duration(value), nil
 }
@@ -83,7 +83,7 @@ func PositiveNumber(d *caddyfile.Dispenser) (int, error) {
 	}
 	value, err := strconv.Atoi(text)
 	if err != nil || value < 1 {
-		return 0, d.Errf("%s: %q is not a number of at least 1", option, text)
+		return 0, d.Errf("%s:%s is not a number of at least 1", option, Shown(text))
 	}
 	return value, nil
 }

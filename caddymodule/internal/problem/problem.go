@@ -6,6 +6,7 @@
 package problem
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,6 +20,7 @@ import (
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/login"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/opendata"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/token"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/weblogin"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/weixin"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
@@ -44,6 +46,7 @@ type Problem struct {
 // RequestError is a request that the gateway's own endpoints cannot read.
 type RequestError struct {
 	Status      int
+	Code        string // empty is invalid_request
 	Description string
 	Allow       string // the Allow header
 	Closes      bool   // the rest of the request is not worth reading
@@ -73,9 +76,26 @@ func Classify(err error) Problem {
 	switch {
 	case errors.As(err, &re):
 		return Problem{
-			Status: re.Status, Code: "invalid_request", Description: re.Description,
+			Status: re.Status, Code: cmp.Or(re.Code, "invalid_request"), Description: re.Description,
 			Allow: re.Allow, Closes: re.Closes, Reason: "invalid_request",
 		}
+
+	case errors.Is(err, weblogin.ErrNoLogin):
+		return badRequest("no_login", "this browser began no such login here in the last 10 minutes: log in again")
+	case errors.Is(err, weblogin.ErrBadCallback):
+		return badRequest("bad_callback", "this is not an answer of WeChat to a login that began here")
+	case errors.Is(err, weblogin.ErrLoop):
+		return badRequest("no_cookies", "this browser does not keep the session cookie: allow cookies, then log in again")
+	case errors.Is(err, weblogin.ErrUnknownApp):
+		return badRequest("invalid_request", "appid names no app of this site that logs in by redirect")
+	case errors.Is(err, weblogin.ErrNeedsWeChat):
+		return denied("needs_wechat", "open this page in WeChat: this site has no QR code login")
+	case errors.Is(err, weblogin.ErrNeedsBrowser):
+		return denied("needs_browser", "open this page in a browser outside WeChat: this site has no login inside WeChat")
+	case errors.Is(err, login.ErrSomebodyElse):
+		return denied("somebody_else", "another user is logged in here: log out first")
+	case errors.Is(err, login.ErrBadTicket):
+		return unauthorized(challengeBadToken, "bad_ticket", "the ticket is spent, too old or not for this site: ask for a new one")
 
 	case errors.Is(err, gate.ErrNoToken):
 		return unauthorized(challengeNoToken, "no_token", "log in with wx.login and send the token as Authorization: Bearer")
@@ -88,10 +108,7 @@ func Classify(err error) Problem {
 	case errors.Is(err, gate.ErrConflict):
 		return unauthorized(challengeBadToken, "conflict", logInAgain)
 	case errors.Is(err, gate.ErrOrigin):
-		return Problem{
-			Status: http.StatusForbidden, Code: "access_denied", Reason: "origin",
-			Description: "this request came from a page of another origin",
-		}
+		return denied("origin", "this request came from a page of another origin")
 
 	case errors.As(err, &limited):
 		return Problem{
@@ -104,10 +121,7 @@ func Classify(err error) Problem {
 			Description: "the code was used before: call wx.login again",
 		}
 	case errors.Is(err, login.ErrSnapshot):
-		return Problem{
-			Status: http.StatusForbidden, Code: "access_denied", Reason: "snapshot",
-			Description: "this is a snapshot page: open the full page in WeChat (使用完整服务), then log in",
-		}
+		return denied("snapshot", "this is a snapshot page: open the full page in WeChat (使用完整服务), then log in")
 	case errors.Is(err, opendata.ErrInvalid):
 		return Problem{
 			Status: http.StatusBadRequest, Code: "invalid_data", Reason: "invalid_data",
@@ -134,6 +148,14 @@ func unauthorized(challenge, reason, description string) Problem {
 		Status: http.StatusUnauthorized, Code: "invalid_token", Description: description,
 		Challenge: challenge, Reason: reason,
 	}
+}
+
+func badRequest(reason, description string) Problem {
+	return Problem{Status: http.StatusBadRequest, Code: "invalid_request", Description: description, Reason: reason}
+}
+
+func denied(reason, description string) Problem {
+	return Problem{Status: http.StatusForbidden, Code: "access_denied", Description: description, Reason: reason}
 }
 
 func unavailable(reason, description string, retryAfter time.Duration) Problem {

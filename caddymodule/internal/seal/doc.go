@@ -1,7 +1,7 @@
 // Package seal promises that a value it opens is, byte for byte, one that a key
-// of this gateway sealed, and sealed for the very place it is opened at. Who can
-// read the session store learns nothing from a sealed value but its length; who
-// can write to it can delete a value, or put back an older one of the same
+// of this gateway sealed, and sealed for the very place it is opened at. A reader
+// of the session store learns nothing from a sealed value but its length; a writer
+// to it can delete a value, or put back an older one of the same
 // place, but can neither make, edit nor move one.
 //
 // A sealed value is

@@ -5,6 +5,7 @@ package seal
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/secretfile"
 )
@@ -38,6 +39,9 @@ func LoadFiles(paths ...string) (*Keys, error) {
 
 func loadFile(path string) (*key, error) {
 	content, err := secretfile.Read(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w; make it with: openssl rand -hex 32 > FILE", err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -72,3 +72,10 @@ func TestBadFiles(t *testing.T) {
 		t.Error("no files: accepted")
 	}
 }
+
+func TestMissingFileSaysHowToMakeOne(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "missing")
+	if _, err := LoadFiles(path); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "openssl rand -hex 32") {
+		t.Errorf("%v; want the file and a command", err)
+	}
+}

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// FuzzOpen holds the package's promise against any bytes: what opens is, to the
+// FuzzOpen tries the package's promise on any bytes: what opens is, to the
 // last byte, one of the few values that were sealed, at the place it was sealed
 // for. Nonces are fixed here, so that all processes of a fuzzing know the same ones.
 func FuzzOpen(f *testing.F) {

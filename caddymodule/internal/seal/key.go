@@ -8,13 +8,11 @@ import (
 	"crypto/hkdf"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"io"
-	"log/slog"
 
 	"golang.org/x/crypto/chacha20poly1305"
 
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/redact"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/secretfile"
 )
 
@@ -45,6 +43,7 @@ func (id keyID) String() string { return hex.EncodeToString(id[:]) }
 // key is immutable, safe for concurrent use, and shows only its id however it
 // is printed.
 type key struct {
+	redact.Shown
 	id keyID
 	// Behind a function, as no printer can walk into one.
 	parts func() keyParts
@@ -74,7 +73,7 @@ func newKey(secret []byte) (*key, error) {
 		return nil, fmt.Errorf("preparing the cipher: %w", err)
 	}
 	parts := keyParts{secret: secret, aead: aead}
-	return &key{id: keyID(id), parts: func() keyParts { return parts }}, nil
+	return &key{Shown: redact.Shown("seal key " + keyID(id).String()), id: keyID(id), parts: func() keyParts { return parts }}, nil
 }
 
 // begin makes the start of a sealed value, its nonce still zero, with room for
@@ -104,24 +103,3 @@ func bound(sealed, associated []byte) []byte {
 	b := make([]byte, 0, headerSize+len(associated))
 	return append(append(b, sealed[:headerSize]...), associated...)
 }
-
-// String shows the id, never the key.
-func (k key) String() string { return "seal key " + k.id.String() }
-
-// GoString is for %#v.
-func (k key) GoString() string { return k.String() }
-
-// Format answers every verb, as %x and %+v go round String otherwise.
-func (k key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.String()) }
-
-// LogValue is for log/slog.
-func (k key) LogValue() slog.Value { return slog.StringValue(k.String()) }
-
-// MarshalJSON is for encoders and zap's reflection.
-func (k key) MarshalJSON() ([]byte, error) { return json.Marshal(k.String()) }
-
-var (
-	_ fmt.Formatter  = key{}
-	_ slog.LogValuer = key{}
-	_ json.Marshaler = key{}
-)

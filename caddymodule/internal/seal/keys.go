@@ -4,12 +4,11 @@ package seal
 
 import (
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"time"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/redact"
 )
 
 var (
@@ -44,6 +43,7 @@ type KeyInfo struct {
 // Keys is an immutable set of keys: the first seals, all open. It is safe for
 // concurrent use.
 type Keys struct {
+	redact.Shown
 	list []*key
 	byID map[keyID]*key
 }
@@ -66,7 +66,7 @@ func assemble(list []*key) (*Keys, error) {
 	if len(list) == 0 {
 		return nil, errors.New("there is no seal key")
 	}
-	keys := &Keys{list: list, byID: make(map[keyID]*key, len(list))}
+	keys := &Keys{Shown: redact.Shown(fmt.Sprintf("%d seal keys", len(list))), list: list, byID: make(map[keyID]*key, len(list))}
 	for _, k := range list {
 		// Two secrets of one id are a chance in four billion; then too, one of
 		// them has to go.
@@ -79,7 +79,7 @@ func assemble(list []*key) (*Keys, error) {
 }
 
 // Seal encrypts plaintext and binds it to associated, which is not part of the
-// result: Open has to be given the same. It fails only on a Keys that nobody made.
+// result: Open has to be given the same. It fails only on the zero Keys.
 func (k *Keys) Seal(plaintext, associated []byte) ([]byte, error) {
 	if k == nil || len(k.list) == 0 {
 		return nil, errors.New("there is no seal key")
@@ -124,24 +124,3 @@ func (k *Keys) Infos() []KeyInfo {
 	}
 	return infos
 }
-
-// String shows the number of keys only.
-func (k Keys) String() string { return fmt.Sprintf("%d seal keys", len(k.list)) }
-
-// GoString is for %#v.
-func (k Keys) GoString() string { return k.String() }
-
-// Format answers every verb.
-func (k Keys) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.String()) }
-
-// LogValue is for log/slog.
-func (k Keys) LogValue() slog.Value { return slog.StringValue(k.String()) }
-
-// MarshalJSON is for encoders and zap's reflection.
-func (k Keys) MarshalJSON() ([]byte, error) { return json.Marshal(k.String()) }
-
-var (
-	_ fmt.Formatter  = Keys{}
-	_ slog.LogValuer = Keys{}
-	_ json.Marshaler = Keys{}
-)

@@ -88,7 +88,7 @@ func sealAs(k *key, nonce, plaintext, associated string) []byte {
 	return k.finish(sealed, []byte(plaintext), []byte(associated))
 }
 
-// Who can write to the store takes sealed values and changes them, or puts them
+// An attacker who can write to the store takes sealed values and changes them, or puts them
 // where others are. None of it may open.
 func TestForgeries(t *testing.T) {
 	keys := testKeys(t, secrets[0], secrets[1])
@@ -216,10 +216,10 @@ func TestKeysAreChecked(t *testing.T) {
 func TestNothingPrintsSecrets(t *testing.T) {
 	keys := testKeys(t, secrets[0])
 	v := openVault(t, tempStorage(t), &fakeClock{})
-	kept := v.held.Load().entries[0].key.parts().secret
+	kept := v.doc.Held().entries[0].key.parts().secret
 	values := map[string]any{
 		"keys": keys, "*keys": *keys, "key": keys.list[0], "*key": *keys.list[0], "fixed": NewFixed(keys), "infos": keys.Infos(),
-		"vault": v, "options": v.opts, "vault infos": v.Infos(), "holding": v.held.Load(), "entry": v.held.Load().entries,
+		"vault": v, "options": v.opts, "document": v.doc, "*vault": *v, "vault infos": v.Infos(), "holding": v.doc.Held(), "entry": v.doc.Held().entries,
 		"nested": struct{ K any }{keys}, "list": []*Keys{keys},
 	}
 	var log bytes.Buffer

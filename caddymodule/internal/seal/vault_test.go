@@ -153,7 +153,7 @@ func TestBrokenDocumentIsAnError(t *testing.T) {
 	}
 }
 
-// Who seals follows from the dates, not from the order an editor left.
+// Which key seals follows from the dates, not from the order an editor left.
 func TestOrderOfDocument(t *testing.T) {
 	var doc document
 	if err := json.Unmarshal(testDocument(t), &doc); err != nil {

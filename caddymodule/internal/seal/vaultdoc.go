@@ -3,21 +3,17 @@
 package seal
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"time"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/keydoc"
 )
 
 // documentFormat marks the document as ours and names the version. Another
 // version is refused, as writing it back would lose what we do not know.
 const documentFormat = "wechat seal keys 1"
-
-// maxStoredLifetime, 100 years, keeps the product with a second from overflowing.
-const maxStoredLifetime = 100 * 365 * 24 * 60 * 60
 
 // document holds secrets and lives only between storage and memory.
 type document struct {
@@ -29,49 +25,30 @@ type document struct {
 type record struct {
 	// Stored although it follows from the key: a document whose halves do not
 	// belong together is then found before it seals anything.
-	ID      string   `json:"id"`
-	Created int64    `json:"created"` // Unix seconds
-	Key     keyBytes `json:"key"`
+	ID      string        `json:"id"`
+	Created int64         `json:"created"` // Unix seconds
+	Key     keydoc.Secret `json:"key"`
 }
 
-// keyBytes is a secret. It shows itself in the document's JSON only.
-type keyBytes []byte
-
-// Format hides the bytes from every verb.
-func (keyBytes) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "REDACTED") }
-
 func encodeDocument(entries []entry, maxLifetime time.Duration) ([]byte, error) {
-	doc := document{
-		Format: documentFormat,
-		// Up, or a key would go a fraction too early.
-		MaxLifetime: int64((maxLifetime + time.Second - 1) / time.Second),
-	}
+	doc := document{Format: documentFormat, MaxLifetime: keydoc.Seconds(maxLifetime)}
 	for _, e := range entries {
 		doc.Keys = append(doc.Keys, record{ID: e.key.id.String(), Created: e.created.Unix(), Key: e.key.parts().secret})
 	}
-	data, err := json.MarshalIndent(doc, "", "\t")
-	if err != nil {
-		return nil, errors.New("encoding the seal keys for storage failed")
-	}
-	return append(data, '\n'), nil
+	return keydoc.Marshal(doc)
 }
 
 // decodeDocument trusts nothing: storage may be edited, cut off or another
 // program's. Its errors do not quote the document.
 func decodeDocument(data []byte) (*holding, error) {
 	var doc document
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&doc); err != nil {
-		return nil, errors.New("the document is empty, cut off, or not one of ours")
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return nil, errors.New("the document has something behind its end")
+	if err := keydoc.Unmarshal(data, &doc); err != nil {
+		return nil, err
 	}
 	switch {
 	case doc.Format != documentFormat:
 		return nil, errors.New("the document is of another format or a newer release")
-	case doc.MaxLifetime <= 0 || doc.MaxLifetime > maxStoredLifetime:
+	case doc.MaxLifetime <= 0 || doc.MaxLifetime > keydoc.MaxSeconds:
 		return nil, errors.New("the document's max_lifetime makes no sense")
 	case len(doc.Keys) == 0:
 		return nil, errors.New("the document holds no key")
@@ -90,7 +67,7 @@ func decodeDocument(data []byte) (*holding, error) {
 		}
 		h.entries = append(h.entries, entry{key: k, created: time.Unix(rec.Created, 0)})
 	}
-	// The order is what decides who seals, so it does not rest on an editor.
+	// The order decides which key seals, so it does not rest on an editor.
 	slices.SortStableFunc(h.entries, func(a, b entry) int { return a.created.Compare(b.created) })
 	list := make([]*key, 0, len(h.entries))
 	for _, e := range slices.Backward(h.entries) {

@@ -88,8 +88,7 @@ func TestLostRace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	racing := &overwriting{faultyStorage: storage, with: data}
-	v.opts.Storage = racing
+	v = openVault(t, &overwriting{faultyStorage: storage, with: data}, clock)
 	if info, err := v.Rotate(t.Context()); err == nil {
 		t.Errorf("Rotate = %+v", info)
 	}

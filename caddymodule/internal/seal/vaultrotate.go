@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"time"
 
@@ -31,7 +30,7 @@ func (v *Vault) Rotate(ctx context.Context) (KeyInfo, error) {
 	if err != nil {
 		return KeyInfo{}, err
 	}
-	h := v.held.Load()
+	h := v.doc.Held()
 	for i, e := range h.entries {
 		if e.key.id == id {
 			return h.info(i), nil
@@ -46,7 +45,7 @@ func (v *Vault) Rotate(ctx context.Context) (KeyInfo, error) {
 // latter. It touches storage only if there is something to do, and reports
 // whether the document changed.
 func (v *Vault) RotateIfDue(ctx context.Context, every time.Duration) (bool, error) {
-	h := v.held.Load()
+	h := v.doc.Held()
 	glance := &draft{entries: h.entries, maxLifetime: h.maxLifetime, now: v.opts.Now()}
 	if glance.tidy(); !glance.changed && !glance.due(every) {
 		return false, nil
@@ -116,66 +115,16 @@ func (d *draft) tidy() {
 	d.entries = kept
 }
 
-// change reads the document under the storage's lock, lets edit work on a copy,
-// writes the result and takes over what the storage then holds. A key is
-// in nobody's memory before it is in storage, so no value is sealed with a key
-// that other nodes cannot learn. Storage locks can fail in rare cases; reading
-// back makes all nodes end with the same document even then.
-func (v *Vault) change(ctx context.Context, create bool, edit func(*draft) error) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
-	defer cancel()
-	if err := v.begin(ctx); err != nil {
-		return err
-	}
-	defer v.end()
-
-	if err := v.opts.Storage.Lock(ctx, lockName); err != nil {
-		return fmt.Errorf("locking the seal keys in storage: %w", err)
-	}
-	defer func() {
-		// Also when ctx has ended, or the lock would stay.
-		unlockCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storageTimeout)
-		defer cancel()
-		uerr := v.opts.Storage.Unlock(unlockCtx, lockName)
-		if uerr != nil && !errors.Is(uerr, fs.ErrNotExist) {
-			err = errors.Join(err, fmt.Errorf("unlocking the seal keys in storage: %w", uerr))
+// change lets edit work on a draft of the document: see [keydoc.Document.Change].
+func (v *Vault) change(ctx context.Context, create bool, edit func(*draft) error) error {
+	return v.doc.Change(ctx, create, func(h *holding) (*holding, bool, error) {
+		d := &draft{maxLifetime: v.opts.MaxLifetime, now: v.opts.Now()}
+		if h != nil {
+			d.entries = slices.Clone(h.entries)
+			d.maxLifetime = max(h.maxLifetime, v.opts.MaxLifetime)
+			d.changed = d.maxLifetime > h.maxLifetime
 		}
-	}()
-
-	h, err := v.load(ctx)
-	d := &draft{maxLifetime: v.opts.MaxLifetime, now: v.opts.Now()}
-	switch {
-	case err == nil:
-		d.entries = slices.Clone(h.entries)
-		d.maxLifetime = max(h.maxLifetime, v.opts.MaxLifetime)
-		d.changed = d.maxLifetime > h.maxLifetime
-	case !create || !errors.Is(err, errAbsent):
-		return err
-	}
-	if err := edit(d); err != nil {
-		return err
-	}
-	if d.changed {
-		if h, err = v.write(ctx, d); err != nil {
-			return err
-		}
-	}
-	v.held.Store(h)
-	return nil
-}
-
-// write returns what storage holds afterwards.
-func (v *Vault) write(ctx context.Context, d *draft) (*holding, error) {
-	data, err := encodeDocument(d.entries, d.maxLifetime)
-	if err != nil {
-		return nil, err
-	}
-	// Never write what nobody could read: a clock at 1970 is enough for that.
-	if _, err := decodeDocument(data); err != nil {
-		return nil, fmt.Errorf("seal keys not written to storage: %w", err)
-	}
-	if err := v.opts.Storage.Store(ctx, documentPath, data); err != nil {
-		return nil, fmt.Errorf("writing seal keys %s to storage: %w", documentPath, err)
-	}
-	return v.load(ctx)
+		err := edit(d)
+		return &holding{entries: d.entries, maxLifetime: d.maxLifetime}, d.changed, err
+	})
 }

@@ -6,14 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/fileaccess"
 )
 
 // maxBytes is far above any key; it bounds what a wrong path can cost.
 const maxBytes = 64 << 10
 
 // Read returns what a key file holds. Its errors continue a sentence that
-// names the file: "is a directory".
+// names the file: "is a directory". One that is not there is fs.ErrNotExist.
 func Read(path string) ([]byte, error) {
 	if path == "" {
 		return nil, errors.New("the path is empty")
@@ -24,6 +27,9 @@ func Read(path string) ([]byte, error) {
 		var perr *os.PathError
 		if errors.As(err, &perr) {
 			err = perr.Err
+		}
+		if errors.Is(err, fs.ErrPermission) {
+			return nil, fmt.Errorf("cannot be opened: %w: %s", err, fileaccess.Advice(path))
 		}
 		return nil, fmt.Errorf("cannot be opened: %w", err)
 	}

@@ -98,7 +98,7 @@ func looksLikeDER(b []byte) bool {
 }
 
 // repeats reports whether b is one block of less than 32 bytes written at least
-// twice. A random 32-byte secret is so with a chance of 2 to the -128.
+// twice. A random 32-byte secret looks like this with probability 2^-128.
 func repeats(b []byte) bool {
 	for period := 1; period <= len(b)/2 && period < MinBytes; period++ {
 		if bytes.Equal(b[period:], b[:len(b)-period]) {

@@ -64,8 +64,8 @@ func TestMintedAssertion(t *testing.T) {
 // A backend that could check an HS256 assertion could make one.
 func TestNoAssertionWithASharedSecret(t *testing.T) {
 	r, _ := testRing(t, testKeys()[HS256], testKeys()[EdDSA])
-	if text, err := r.MintAssertion(testAssertion()); err == nil || r.CanAssert() {
-		t.Errorf("minted %q", text)
+	if _, err := r.MintAssertion(testAssertion()); err == nil || r.CanAssert() {
+		t.Error("minted")
 	}
 	if r, _ := testRing(t, testKeys()[EdDSA], testKeys()[HS256]); !r.CanAssert() {
 		t.Error("CanAssert = false with a signing key of EdDSA")
@@ -90,8 +90,8 @@ func TestAssertionsThatAreNotMinted(t *testing.T) {
 	} {
 		a := testAssertion()
 		edit(&a)
-		if text, err := r.MintAssertion(a); err == nil {
-			t.Errorf("%s: minted %q", name, text)
+		if _, err := r.MintAssertion(a); err == nil {
+			t.Errorf("%s: minted", name)
 		} else if strings.Contains(err.Error(), "oALICE") {
 			t.Errorf("%s: the error quotes the claims: %v", name, err)
 		}
@@ -182,15 +182,15 @@ func TestAssertionAndTokenAreNotTakenForOneAnother(t *testing.T) {
 		k := testKeys()[alg]
 		r, _ := testRing(t, k)
 		assertion := mustAssert(t, r, testAssertion())
-		refused(t, r, string(alg)+": an assertion", assertion, "")
+		refused(t, r, string(alg)+": an assertion", assertion, nil)
 
 		// each half alone has to be enough: the header of the one with the claims of the other
 		asserts := `{"alg":"` + string(alg) + `","kid":"` + k.kid + `","typ":"wechat-assertion+jwt"}`
 		body, _ := base64.RawURLEncoding.DecodeString(strings.Split(assertion, ".")[1])
-		refused(t, r, string(alg)+": a token's claims in an assertion", forge(t, k, asserts, payload(testClaims())), "")
-		refused(t, r, string(alg)+": an assertion's claims in a token", forge(t, k, header(k), string(body)), "")
+		refused(t, r, string(alg)+": a token's claims in an assertion", forge(t, k, asserts, payload(testClaims())), nil)
+		refused(t, r, string(alg)+": an assertion's claims in a token", forge(t, k, header(k), string(body)), nil)
 		for _, typ := range []string{"jwt", "JWT ", "at+jwt", "application/jwt", "wechat-assertion+jwt"} {
-			refused(t, r, string(alg)+": typ "+typ, forge(t, k, strings.Replace(header(k), `"JWT"`, `"`+typ+`"`, 1), payload(testClaims())), "")
+			refused(t, r, string(alg)+": typ "+typ, forge(t, k, strings.Replace(header(k), `"JWT"`, `"`+typ+`"`, 1), payload(testClaims())), nil)
 		}
 
 		tok := mustMint(t, r, testClaims())

@@ -9,7 +9,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
-	"errors"
+
 	"strings"
 	"testing"
 )
@@ -54,11 +54,11 @@ func TestAlgorithmIsNotTheTokensChoice(t *testing.T) {
 		attacks["alg "+none+", HMAC"] = mac(crypto.SHA256, secret, strings.Replace(header(hs), "HS256", none, 1))
 	}
 	for name, text := range attacks {
-		refused(t, r, name, text, "")
+		refused(t, r, name, text, nil)
 	}
 }
 
-// C11, H12: the attacker brings his own key, or header members that other
+// C11, H12: attackers bring their own key, or header members that other
 // libraries obey or ignore. All are signed with our key: only the header is off.
 func TestHeaderIsOursToTheLastByte(t *testing.T) {
 	k := testKeys()[HS256]
@@ -93,18 +93,15 @@ func TestHeaderIsOursToTheLastByte(t *testing.T) {
 		" " + header(k), header(k) + " ", header(k) + "\n", strings.Replace(header(k), ":", ": ", 1),
 		"\xef\xbb\xbf" + header(k), header(k) + "{}", "[" + header(k) + "]", "null", "{}", "",
 	} {
-		refused(t, r, "header "+head, forge(t, k, head, body), ReasonUnknownKey)
-		if _, err := r.Verify(forge(t, k, head, body)); !errors.Is(err, ErrForeign) {
-			t.Errorf("header %s: error does not wrap ErrForeign", head)
-		}
+		refused(t, r, "header "+head, forge(t, k, head, body), unknownKey)
 	}
-	refused(t, r, "65 KB kid", forge(t, k, strings.Replace(header(k), k.kid, strings.Repeat("k", 65<<10), 1), body), ReasonMalformed)
+	refused(t, r, "65 KB kid", forge(t, k, strings.Replace(header(k), k.kid, strings.Repeat("k", 65<<10), 1), body), malformed)
 	other, err := GenerateKey(HS256)
 	if err != nil {
 		t.Fatal(err)
 	}
-	refused(t, r, "a stranger's key", forge(t, other, header(other), body), ReasonUnknownKey)
-	refused(t, r, "a stranger's key under our kid", forge(t, other, header(k), body), ReasonBadSignature)
+	refused(t, r, "a stranger's key", forge(t, other, header(other), body), unknownKey)
+	refused(t, r, "a stranger's key under our kid", forge(t, other, header(k), body), badSignature)
 }
 
 // H13: CVE-2025-30204. Size is looked at before anything else, and parts are
@@ -113,23 +110,26 @@ func TestOddAndOversizedTexts(t *testing.T) {
 	r, _ := testRing(t, testKeys()[HS256])
 	text := mustMint(t, r, testClaims())
 	parts := strings.Split(text, ".")
-	for name, c := range map[string]struct{ text, reason string }{
-		"empty":             {"", ReasonMalformed},
-		"one part":          {parts[0], ReasonMalformed},
-		"two parts":         {parts[0] + "." + parts[1], ReasonMalformed},
-		"four parts":        {text + ".", ReasonMalformed},
-		"five parts (JWE)":  {text + "." + parts[1] + "." + parts[2], ReasonMalformed},
-		"leading dot":       {"." + text, ReasonMalformed},
-		"two dots":          {"..", ReasonUnknownKey},
-		"100k dots":         {strings.Repeat(".", 100_000), ReasonMalformed},
-		"5 KB token":        {text + strings.Repeat("A", 5<<10), ReasonMalformed},
-		"4097 bytes":        {text + strings.Repeat("A", maxTokenBytes+1-len(text)), ReasonMalformed},
-		"4096 bytes":        {text + strings.Repeat("A", maxTokenBytes-len(text)), ""},
-		"no signature":      {parts[0] + "." + parts[1] + ".", ReasonBadSignature},
-		"short signature":   {text[:len(text)-4], ""},
-		"no payload":        {parts[0] + ".." + parts[2], ReasonBadSignature},
-		"JSON serialised":   {`{"payload":"` + parts[1] + `","signatures":[]}`, ReasonMalformed},
-		"another's payload": {parts[0] + "." + b64(strings.Replace(payload(testClaims()), "oALICE", "oEVELN", 1)) + "." + parts[2], ReasonBadSignature},
+	for name, c := range map[string]struct {
+		text   string
+		reason reason
+	}{
+		"empty":             {"", malformed},
+		"one part":          {parts[0], malformed},
+		"two parts":         {parts[0] + "." + parts[1], malformed},
+		"four parts":        {text + ".", malformed},
+		"five parts (JWE)":  {text + "." + parts[1] + "." + parts[2], malformed},
+		"leading dot":       {"." + text, malformed},
+		"two dots":          {"..", unknownKey},
+		"100k dots":         {strings.Repeat(".", 100_000), malformed},
+		"5 KB token":        {text + strings.Repeat("A", 5<<10), malformed},
+		"4097 bytes":        {text + strings.Repeat("A", maxTokenBytes+1-len(text)), malformed},
+		"4096 bytes":        {text + strings.Repeat("A", maxTokenBytes-len(text)), nil},
+		"no signature":      {parts[0] + "." + parts[1] + ".", badSignature},
+		"short signature":   {text[:len(text)-4], nil},
+		"no payload":        {parts[0] + ".." + parts[2], badSignature},
+		"JSON serialised":   {`{"payload":"` + parts[1] + `","signatures":[]}`, malformed},
+		"another's payload": {parts[0] + "." + b64(strings.Replace(payload(testClaims()), "oALICE", "oEVELN", 1)) + "." + parts[2], badSignature},
 	} {
 		refused(t, r, name, c.text, c.reason)
 	}

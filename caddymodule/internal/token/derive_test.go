@@ -16,7 +16,7 @@ import (
 	"testing"
 )
 
-// The values were computed by another program, from the text of RFC 5869. Who
+// The values were computed by another program, from the text of RFC 5869. Anyone who
 // changes them makes everything unreadable that is in the stores.
 func TestDeriveStaysAsItIs(t *testing.T) {
 	seed := sha256.Sum256([]byte("seed"))

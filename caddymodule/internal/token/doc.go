@@ -10,9 +10,9 @@
 // Reading order: claims.go (what a token says), key.go (one key), keyring.go
 // (which keys are good now), mint.go and verify.go (the two directions),
 // assertion.go (the other kind of JWT),
-// keyfile.go (keys from the operator's files), vault.go, vaultrotate.go and
-// vaultdoc.go (keys made by the gateway itself), jwks.go (keys for others to
-// read), derive.go (secrets for other uses).
+// keyfile.go (keys from the operator's files), vault.go, vaultrotate.go,
+// vaultfollow.go and vaultdoc.go (keys made by the gateway itself and shared by its
+// nodes), jwks.go (keys for others to read), derive.go (secrets for other uses).
 //
 // It refuses to know WeChat, HTTP or Caddy's configuration, to decide which
 // apps may enter (that is the caller's comparison of [Claims.Audience]), to say

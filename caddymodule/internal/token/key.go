@@ -12,14 +12,13 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"math/big"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/redact"
 )
 
 // Algorithm names how a key signs, in the words of RFC 7518 and RFC 8037.
@@ -55,12 +54,17 @@ func ParseAlgorithm(name string) (Algorithm, error) {
 	if a := Algorithm(name); a.method() != nil {
 		return a, nil
 	}
-	return "", fmt.Errorf("unknown token algorithm %q; use HS256, EdDSA, ES256 or RS256", name)
+	const use = "use HS256, EdDSA, ES256 or RS256"
+	if len(name) > 8 { // it may be a secret that slipped there
+		return "", errors.New("unknown token algorithm; " + use)
+	}
+	return "", fmt.Errorf("unknown token algorithm %q; %s", name, use)
 }
 
 // Key is one key with its one algorithm. It is immutable, safe for concurrent
 // use, and shows only its kid and algorithm however it is printed.
 type Key struct {
+	redact.Shown
 	alg    Algorithm
 	kid    string
 	header string // the exact first segment of every token of this key
@@ -97,6 +101,7 @@ func NewKey(alg Algorithm, material any) (*Key, error) {
 	if k.kid, err = keyID(parts.public); err != nil {
 		return nil, err
 	}
+	k.Shown = redact.Shown("token key " + k.kid + " (" + string(alg) + ")")
 	// Halves that do not belong together would mint tokens nobody accepts.
 	const probe = "self test"
 	if k.CanSign() {
@@ -211,24 +216,3 @@ func keyID(public any) (string, error) {
 	}
 	return base64.RawURLEncoding.EncodeToString(sum)[:kidLength], nil
 }
-
-// String shows the kid and the algorithm, never the key.
-func (k Key) String() string { return "token key " + k.kid + " (" + string(k.alg) + ")" }
-
-// GoString is for %#v.
-func (k Key) GoString() string { return k.String() }
-
-// Format answers every verb, as %x and %+v go round String otherwise.
-func (k Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.String()) }
-
-// LogValue is for log/slog.
-func (k Key) LogValue() slog.Value { return slog.StringValue(k.String()) }
-
-// MarshalJSON is for encoders and zap's reflection.
-func (k Key) MarshalJSON() ([]byte, error) { return json.Marshal(k.String()) }
-
-var (
-	_ fmt.Formatter  = Key{}
-	_ slog.LogValuer = Key{}
-	_ json.Marshaler = Key{}
-)

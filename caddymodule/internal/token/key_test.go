@@ -92,7 +92,7 @@ func TestWeakKeysAreRefused(t *testing.T) {
 	}
 }
 
-// The key outlives what the caller does with his bytes.
+// The key outlives what callers do with their bytes.
 func TestSecretIsCopied(t *testing.T) {
 	secret := make([]byte, 32)
 	rand.Read(secret)
@@ -165,7 +165,7 @@ func TestFirstSignsAllVerify(t *testing.T) {
 		}
 		if k != keys[0] {
 			first, _ := testRing(t, keys[0])
-			refused(t, first, "removed key", text, ReasonUnknownKey)
+			refused(t, first, "removed key", text, unknownKey)
 		}
 	}
 	if got := mustMint(t, all, testClaims()); !strings.HasPrefix(got, keys[0].header+".") {

@@ -8,6 +8,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/secretfile"
 )
@@ -44,6 +45,9 @@ func LoadFiles(alg Algorithm, paths ...string) ([]*Key, error) {
 
 func loadFile(alg Algorithm, path string) (*Key, error) {
 	content, err := secretfile.Read(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w; make it with: %s", err, keyCommands[alg])
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -63,11 +67,19 @@ func loadFile(alg Algorithm, path string) (*Key, error) {
 	return key, err
 }
 
+// keyCommands make a key of each kind.
+var keyCommands = map[Algorithm]string{
+	HS256: "openssl rand -hex 32 > FILE",
+	EdDSA: "openssl genpkey -algorithm ed25519 -out FILE",
+	ES256: "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out FILE",
+	RS256: "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out FILE",
+}
+
 // parsePEM finds the one key in content. It does not wrap the parsers' errors:
 // they speak about ASN.1, and the operator needs to know what to do.
 func parsePEM(alg Algorithm, content []byte) (any, error) {
 	if len(bytes.TrimSpace(content)) == 0 {
-		return nil, fmt.Errorf("is empty; write %s into it as PEM", keyKinds[alg])
+		return nil, fmt.Errorf("is empty; write %s into it as PEM: %s", keyKinds[alg], keyCommands[alg])
 	}
 	block, rest := pem.Decode(content)
 	// openssl ecparam -genkey writes the curve's name before the key.

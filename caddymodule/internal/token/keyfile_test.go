@@ -197,3 +197,20 @@ func TestBadKeyFiles(t *testing.T) {
 		t.Errorf("one file twice: %v", err)
 	}
 }
+
+// The operator has named a file that is to be made: what to type is in the error.
+func TestMissingKeyFileSaysHowToMakeOne(t *testing.T) {
+	for _, alg := range allAlgorithms {
+		for content, path := range map[string]string{"": filepath.Join(t.TempDir(), "missing"), "empty": filepath.Join(t.TempDir(), "empty")} {
+			if content == "empty" {
+				if err := os.WriteFile(path, nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_, err := LoadFiles(alg, path)
+			if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "openssl ") {
+				t.Errorf("%s, %q: %v; want the file and a command", alg, content, err)
+			}
+		}
+	}
+}

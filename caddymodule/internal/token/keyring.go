@@ -6,12 +6,12 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"time"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/keydoc"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/redact"
 )
 
 // Options are what the keys of one ring have in common.
@@ -51,6 +51,7 @@ type KeyInfo struct {
 // make another ring; a key that is not in it has no valid tokens. It is safe
 // for concurrent use.
 type Keyring struct {
+	redact.Shown
 	signer   *Key
 	keys     []*Key
 	byHeader map[string]*Key
@@ -82,7 +83,7 @@ func (o Options) check() (prefix string, err error) {
 	if o.MaxLifetime < time.Second {
 		return "", errors.New("the greatest token lifetime has to be at least one second")
 	}
-	if o.MaxLifetime > maxStoredLifetime*time.Second {
+	if o.MaxLifetime > keydoc.MaxSeconds*time.Second {
 		return "", errors.New("the greatest token lifetime is above 100 years")
 	}
 	return payloadPrefix(o.Issuer)
@@ -130,6 +131,7 @@ func assemble(opts Options, prefix string, keys []*Key) *Keyring {
 		fmt.Fprintf(sum, " %s", k.kid)
 	}
 	r.id = hex.EncodeToString(sum.Sum(nil)[:16])
+	r.Shown = redact.Shown(fmt.Sprintf("token keyring %s (%d keys)", r.id, len(r.keys)))
 	return r
 }
 
@@ -150,24 +152,3 @@ func (r *Keyring) Keys() []KeyInfo {
 	infos[0].State = Signing
 	return infos
 }
-
-// String shows the ring's id and size only.
-func (r Keyring) String() string { return fmt.Sprintf("token keyring %s (%d keys)", r.id, len(r.keys)) }
-
-// GoString is for %#v.
-func (r Keyring) GoString() string { return r.String() }
-
-// Format answers every verb.
-func (r Keyring) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, r.String()) }
-
-// LogValue is for log/slog.
-func (r Keyring) LogValue() slog.Value { return slog.StringValue(r.String()) }
-
-// MarshalJSON is for encoders and zap's reflection.
-func (r Keyring) MarshalJSON() ([]byte, error) { return json.Marshal(r.String()) }
-
-var (
-	_ fmt.Formatter  = Keyring{}
-	_ slog.LogValuer = Keyring{}
-	_ json.Marshaler = Keyring{}
-)

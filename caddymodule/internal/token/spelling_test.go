@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// H11: many spellings of one token. Whoever keys a deny-list or a cache by token
+// H11: many spellings of one token. A program that keys a deny-list or a cache by token
 // text is fooled by each that passes.
 func TestOneSpelling(t *testing.T) {
 	for _, alg := range allAlgorithms {
@@ -31,22 +31,22 @@ func TestOneSpelling(t *testing.T) {
 			for _, bit := range []int{1, 2, 4, 8} { // unused or not, each is another text
 				changed := append([]string(nil), parts...)
 				changed[i] = part[:len(part)-1] + string(digits[last^bit])
-				refused(t, r, fmt.Sprintf("%s: part %d, last character changed by %d", alg, i, bit), strings.Join(changed, "."), "")
+				refused(t, r, fmt.Sprintf("%s: part %d, last character changed by %d", alg, i, bit), strings.Join(changed, "."), nil)
 			}
 			for _, extra := range []string{"=", "==", "\n", "\r\n", " ", "\t", "\x00", "A", "é"} {
 				changed := append([]string(nil), parts...)
 				changed[i] = part + extra
-				refused(t, r, fmt.Sprintf("%s: part %d with %q behind", alg, i, extra), strings.Join(changed, "."), "")
+				refused(t, r, fmt.Sprintf("%s: part %d with %q behind", alg, i, extra), strings.Join(changed, "."), nil)
 				changed[i] = part[:5] + extra + part[5:]
-				refused(t, r, fmt.Sprintf("%s: part %d with %q inside", alg, i, extra), strings.Join(changed, "."), "")
+				refused(t, r, fmt.Sprintf("%s: part %d with %q inside", alg, i, extra), strings.Join(changed, "."), nil)
 			}
 		}
 		sig, _ := base64.RawURLEncoding.DecodeString(parts[2])
 		if std := base64.RawStdEncoding.EncodeToString(sig); std != parts[2] {
-			refused(t, r, string(alg)+": signature in the standard alphabet", parts[0]+"."+parts[1]+"."+std, ReasonMalformed)
+			refused(t, r, string(alg)+": signature in the standard alphabet", parts[0]+"."+parts[1]+"."+std, malformed)
 		}
-		refused(t, r, string(alg)+": quoted", `"`+text+`"`, ReasonMalformed)
-		refused(t, r, string(alg)+": with the scheme", "Bearer "+text, ReasonMalformed)
+		refused(t, r, string(alg)+": quoted", `"`+text+`"`, malformed)
+		refused(t, r, string(alg)+": with the scheme", "Bearer "+text, malformed)
 	}
 }
 
@@ -59,7 +59,7 @@ func TestLineBreakInSignature(t *testing.T) {
 	if _, err := strictBase64.DecodeString(broken[strings.LastIndex(broken, ".")+1:]); err != nil {
 		t.Skip("Go's strict decoding refuses line breaks by now")
 	}
-	refused(t, r, "line break", broken, ReasonMalformed)
+	refused(t, r, "line break", broken, malformed)
 }
 
 // ECDSA has two signatures for each text, (r, s) and (r, n-s). Both are correct;
@@ -80,7 +80,7 @@ func TestECDSASignatureHasOneForm(t *testing.T) {
 		if !ecdsa.Verify(k.parts().public.(*ecdsa.PublicKey), sum[:], new(big.Int).SetBytes(sig[:32]), s) {
 			t.Fatal("the twin signature should be correct in itself")
 		}
-		refused(t, r, "twin signature", text[:dot+1]+base64.RawURLEncoding.EncodeToString(sig), ReasonBadSignature)
+		refused(t, r, "twin signature", text[:dot+1]+base64.RawURLEncoding.EncodeToString(sig), badSignature)
 	}
 }
 
@@ -94,8 +94,8 @@ func TestSignatureNumbersAreBounded(t *testing.T) {
 	sig, _ := base64.RawURLEncoding.DecodeString(text[dot+1:])
 	twin := new(big.Int).SetBytes(sig)
 	twin.Add(twin, rk.parts().public.(*rsa.PublicKey).N)
-	refused(t, r, "RSA s+n", text[:dot+1]+base64.RawURLEncoding.EncodeToString(twin.Bytes()), ReasonBadSignature)
-	refused(t, r, "RSA 0-prefixed", text[:dot+1]+base64.RawURLEncoding.EncodeToString(append([]byte{0}, sig...)), ReasonBadSignature)
+	refused(t, r, "RSA s+n", text[:dot+1]+base64.RawURLEncoding.EncodeToString(twin.Bytes()), badSignature)
+	refused(t, r, "RSA 0-prefixed", text[:dot+1]+base64.RawURLEncoding.EncodeToString(append([]byte{0}, sig...)), badSignature)
 
 	ed, _ := testRing(t, testKeys()[EdDSA])
 	text = mustMint(t, ed, testClaims())
@@ -110,5 +110,5 @@ func TestSignatureNumbersAreBounded(t *testing.T) {
 	for i := range le {
 		sig[32+i] = le[31-i]
 	}
-	refused(t, ed, "Ed25519 S+L", text[:dot+1]+base64.RawURLEncoding.EncodeToString(sig), ReasonBadSignature)
+	refused(t, ed, "Ed25519 S+L", text[:dot+1]+base64.RawURLEncoding.EncodeToString(sig), badSignature)
 }

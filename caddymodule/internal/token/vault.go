@@ -5,23 +5,21 @@ package token
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
-	"io/fs"
-	"log/slog"
+	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/caddyserver/certmagic"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/keydoc"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/redact"
 )
 
 // VaultOptions say where the keys are kept and what they sign.
 type VaultOptions struct {
 	Options
-	// Where the keys are kept. Who can read it can mint tokens, as with the
+	// Where the keys are kept. Anyone who can read it can mint tokens, as with the
 	// private keys of certificates that live there too.
 	Storage certmagic.Storage
 	// The algorithm of all keys. Each has a document of its own, so changing it
@@ -35,9 +33,6 @@ type VaultOptions struct {
 
 const (
 	defaultActivationDelay = 5 * time.Minute
-	// storageTimeout bounds one operation, waiting for the lock included. A
-	// lock of a node that crashed goes stale well within it.
-	storageTimeout = time.Minute
 	// verifySlack keeps a superseded key a little longer than its last token
 	// can live: nodes go over to the next key one refresh and one clock error
 	// apart. It is less where keys are replaced in seconds, see slack.
@@ -62,20 +57,24 @@ func Kept(every, lifetime, delay time.Duration) int64 {
 // Vault keeps keys in storage. It is safe for concurrent use. Nothing happens
 // by itself: the caller refreshes, rotates and takes snapshots.
 type Vault struct {
+	redact.Shown
 	opts   VaultOptions
 	prefix string
-	// One change at a time within the process: waiting for ourselves on a
-	// storage lock costs a second with files. A channel, to wait with a context.
-	// Reading does not wait for it: the lock may be another node's for long.
-	busy chan struct{}
+	doc    *keydoc.Document[holding]
+}
 
-	mu      sync.RWMutex
-	entries []entry // as last read, by activation
-	changes int     // how often a change was adopted
+// holding is what the document says. It is never changed in place.
+type holding struct {
+	entries []entry // by activation
 	made    madeKeys
 }
 
-// entry is one key with its times. The rest follows from them: who signs now,
+// has tells whether a key of that kid is in the document.
+func (h holding) has(kid string) bool {
+	return slices.ContainsFunc(h.entries, func(e entry) bool { return e.key.kid == kid })
+}
+
+// entry is one key with its times. The rest follows from them: which key signs now,
 // and when a superseded key goes.
 type entry struct {
 	key         *Key
@@ -83,9 +82,6 @@ type entry struct {
 	activeFrom  time.Time
 	maxLifetime time.Duration // the greatest configured anywhere while it could sign
 }
-
-// errAbsent is apart from all other failures, as only it allows a first key.
-var errAbsent = errors.New("there are no token keys in storage")
 
 // OpenVault reads the keys and makes the first one if there are none. A document
 // that cannot be read or understood is an error: a new key in its place would
@@ -110,9 +106,11 @@ func OpenVault(ctx context.Context, opts VaultOptions) (*Vault, error) {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	v := &Vault{opts: opts, prefix: prefix, busy: make(chan struct{}, 1)}
+	v := &Vault{opts: opts, prefix: prefix}
+	form := v.form()
+	v.doc, v.Shown = keydoc.New(form), redact.Shown("token vault "+form.Path)
 	err = v.Refresh(ctx)
-	if errors.Is(err, errAbsent) {
+	if errors.Is(err, keydoc.ErrAbsent) {
 		err = v.change(ctx, true, func(entries []entry, now time.Time) ([]entry, bool, error) {
 			if len(entries) > 0 { // another node was first
 				return v.raise(entries, now)
@@ -130,23 +128,7 @@ func OpenVault(ctx context.Context, opts VaultOptions) (*Vault, error) {
 // Follow reads the keys again, and never waits for a lock. After an error the
 // vault keeps those it had, also when the document has vanished: only OpenVault
 // makes a first key.
-func (v *Vault) Follow(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
-	defer cancel()
-	v.mu.RLock()
-	before := v.changes
-	v.mu.RUnlock()
-	entries, err := v.load(ctx)
-	if err != nil {
-		return err
-	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.changes == before { // else what was read may be older than what is known
-		v.entries = entries
-	}
-	return nil
-}
+func (v *Vault) Follow(ctx context.Context) error { return v.doc.Follow(ctx) }
 
 // Refresh is Follow, and notes in the document what this node needs of it.
 func (v *Vault) Refresh(ctx context.Context) error {
@@ -165,8 +147,8 @@ func (v *Vault) Refresh(ctx context.Context) error {
 // changes only when a key starts to sign or stops to verify.
 //
 // Its tokens may live as long as any node was ever configured for while one of
-// the keys could sign: who shortens the lifetime means the logins to come, and
-// does not log out who is in.
+// the keys could sign: shortening the lifetime is about the logins to come, and logs
+// nobody out.
 func (v *Vault) Snapshot(now time.Time) *Keyring {
 	entries, opts := v.current(), v.opts.Options
 	signer := signerAt(entries, now)
@@ -268,67 +250,18 @@ func wholeSecond(t time.Time) time.Time {
 	return t
 }
 
-func (v *Vault) current() []entry {
-	v.mu.RLock()
-	defer v.mu.RUnlock()
-	return v.entries // replaced as a whole, never changed in place
-}
+func (v *Vault) current() []entry { return v.doc.Held().entries }
 
-func (v *Vault) adopt(entries []entry) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.entries = entries
-	v.changes++
-}
-
-func (v *Vault) begin(ctx context.Context) error {
-	select {
-	case v.busy <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("waiting for another use of the token keys: %w", ctx.Err())
+// form is where the keys of the vault's algorithm are, and how they are written.
+func (v *Vault) form() keydoc.Form[holding] {
+	alg := v.opts.Algorithm
+	return keydoc.Form[holding]{
+		Storage: v.opts.Storage,
+		Path:    "wechat/token_keys/" + strings.ToLower(string(alg)) + ".json",
+		Lock:    "wechat_token_keys_" + string(alg),
+		What:    "token keys", Ends: "all sessions' tokens",
+		Decode: func(data []byte, have holding) (holding, error) { return decodeDocument(data, alg, have.made) },
+		Encode: func(h holding) ([]byte, error) { return encodeDocument(h.entries, alg) },
+		Has:    holding.has,
 	}
 }
-
-func (v *Vault) end() { <-v.busy }
-
-func (v *Vault) path() string {
-	return "wechat/token_keys/" + strings.ToLower(string(v.opts.Algorithm)) + ".json"
-}
-
-func (v *Vault) load(ctx context.Context) ([]entry, error) {
-	data, err := v.opts.Storage.Load(ctx, v.path())
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w at %s", errAbsent, v.path())
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading token keys %s from storage: %w", v.path(), err)
-	}
-	entries, err := v.decode(data)
-	if err != nil {
-		return nil, fmt.Errorf("token keys %s in storage: %w; restore the document, or delete it and reload to start anew, which ends all sessions' tokens",
-			v.path(), err)
-	}
-	return entries, nil
-}
-
-// String shows where the keys are, not what they are.
-func (v *Vault) String() string { return "token vault " + v.path() }
-
-// GoString is for %#v.
-func (v *Vault) GoString() string { return v.String() }
-
-// Format answers every verb.
-func (v *Vault) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, v.String()) }
-
-// LogValue is for log/slog.
-func (v *Vault) LogValue() slog.Value { return slog.StringValue(v.String()) }
-
-// MarshalJSON is for encoders and zap's reflection.
-func (v *Vault) MarshalJSON() ([]byte, error) { return json.Marshal(v.String()) }
-
-var (
-	_ fmt.Formatter  = (*Vault)(nil)
-	_ slog.LogValuer = (*Vault)(nil)
-	_ json.Marshaler = (*Vault)(nil)
-)

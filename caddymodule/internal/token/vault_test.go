@@ -196,7 +196,7 @@ func TestAlgorithmChange(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	refused(t, v.Snapshot(clock.now()), "token of the former algorithm", text, ReasonUnknownKey)
+	refused(t, v.Snapshot(clock.now()), "token of the former algorithm", text, unknownKey)
 	if _, err := openVault(t, storage, clock).Snapshot(clock.now()).Verify(text); err != nil {
 		t.Errorf("going back: %v", err)
 	}

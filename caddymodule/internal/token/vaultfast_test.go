@@ -4,6 +4,7 @@ package token
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -103,10 +104,10 @@ func TestPublishedForWholeSeconds(t *testing.T) {
 	}
 }
 
-// Another node holds the lock, or died with it. Who waits for it still learns of
+// Another node holds the lock, or died with it. A node that waits for it still learns of
 // the keys that others publish, and is not set back by what it read before.
 func TestFollowWaitsForNoLock(t *testing.T) {
-	storage, clock := &certmagic.FileStorage{Path: t.TempDir()}, newClock()
+	storage, clock := &locking{Storage: &certmagic.FileStorage{Path: t.TempDir()}}, newClock()
 	v, other := openVault(t, storage, clock), openVault(t, storage, clock)
 	if _, err := other.Rotate(t.Context()); err != nil {
 		t.Fatal(err)
@@ -118,11 +119,12 @@ func TestFollowWaitsForNoLock(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	ended := make(chan error)
+	before := storage.asked.Load()
 	go func() {
 		_, err := v.Rotate(ctx)
 		ended <- err
 	}()
-	for len(v.busy) == 0 { // until it waits
+	for storage.asked.Load() == before { // until it waits
 		time.Sleep(time.Millisecond)
 	}
 	began := time.Now()
@@ -138,6 +140,17 @@ func TestFollowWaitsForNoLock(t *testing.T) {
 	}
 }
 
+// locking is a storage that counts who asks for a lock.
+type locking struct {
+	certmagic.Storage
+	asked atomic.Int32
+}
+
+func (s *locking) Lock(ctx context.Context, name string) error {
+	s.asked.Add(1)
+	return s.Storage.Lock(ctx, name)
+}
+
 // Reading the document again makes no key twice, and forgets those that went.
 func TestKeysAreMadeOnce(t *testing.T) {
 	storage, clock := tempStorage(t), newClock()
@@ -149,13 +162,13 @@ func TestKeysAreMadeOnce(t *testing.T) {
 	if err := v.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := v.current(); len(got) != 2 || got[0].key != first || len(v.made) != 2 {
-		t.Errorf("%d keys, %d remembered, the first is the same: %v", len(got), len(v.made), got[0].key == first)
+	if got := v.current(); len(got) != 2 || got[0].key != first || len(v.doc.Held().made) != 2 {
+		t.Errorf("%d keys, %d remembered, the first is the same: %v", len(got), len(v.doc.Held().made), got[0].key == first)
 	}
 	if err := v.Revoke(t.Context(), first.kid); err != nil {
 		t.Fatal(err)
 	}
-	if len(v.made) != 1 {
-		t.Errorf("%d keys are remembered after one of two went", len(v.made))
+	if len(v.doc.Held().made) != 1 {
+		t.Errorf("%d keys are remembered after one of two went", len(v.doc.Held().made))
 	}
 }

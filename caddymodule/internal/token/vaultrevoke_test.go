@@ -23,7 +23,7 @@ func TestRevoke(t *testing.T) {
 		t.Fatal(err)
 	}
 	ring := v.Snapshot(clock.now())
-	refused(t, ring, "token of the revoked key", text2, ReasonUnknownKey)
+	refused(t, ring, "token of the revoked key", text2, unknownKey)
 	if _, err := ring.Verify(text1); err != nil {
 		t.Errorf("token of another key: %v", err)
 	}
@@ -48,7 +48,7 @@ func TestRevoke(t *testing.T) {
 	if err := v.Revoke(t.Context(), first); err != nil {
 		t.Fatal(err)
 	}
-	refused(t, v.Snapshot(clock.now()), "token of a revoked old key", text1, ReasonUnknownKey)
+	refused(t, v.Snapshot(clock.now()), "token of a revoked old key", text1, unknownKey)
 	if err := v.Revoke(t.Context(), first); err == nil {
 		t.Error("revoking a key twice is silent")
 	}

@@ -4,9 +4,8 @@ package token
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
+	"slices"
 	"time"
 )
 
@@ -91,7 +90,8 @@ func (v *Vault) nextDue(entries []entry, every time.Duration, now time.Time) boo
 }
 
 // Revoke takes a key out at once, and with it every token it signed: for a key
-// that somebody else may know. Other nodes follow at their next Refresh. If the
+// that somebody else may know. Other nodes follow at their next Follow, or when
+// they meet a token of the key that signs now: see [Vault.FollowUnknown]. If the
 // key was signing, the pending key signs from now on, or else a new one.
 func (v *Vault) Revoke(ctx context.Context, kid string) error {
 	return v.change(ctx, false, func(entries []entry, now time.Time) ([]entry, bool, error) {
@@ -137,59 +137,10 @@ func (v *Vault) tidy(entries []entry, now time.Time) ([]entry, bool) {
 	return kept, changed
 }
 
-// change reads the document under the storage's lock, lets edit work on a copy,
-// writes the result and takes over what the storage then holds. A key is
-// in nobody's memory before it is in storage, so no token is signed with a key
-// that other nodes cannot learn. Storage locks can fail in rare cases; reading
-// back makes all nodes end with the same document even then.
-func (v *Vault) change(ctx context.Context, create bool,
-	edit func([]entry, time.Time) ([]entry, bool, error),
-) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
-	defer cancel()
-	if err := v.begin(ctx); err != nil {
-		return err
-	}
-	defer v.end()
-
-	lock := "wechat_token_keys_" + string(v.opts.Algorithm)
-	if err := v.opts.Storage.Lock(ctx, lock); err != nil {
-		return fmt.Errorf("locking the token keys in storage: %w", err)
-	}
-	defer func() {
-		// Also when ctx has ended, or the lock would stay.
-		unlockCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storageTimeout)
-		defer cancel()
-		uerr := v.opts.Storage.Unlock(unlockCtx, lock)
-		if uerr != nil && !errors.Is(uerr, fs.ErrNotExist) {
-			err = errors.Join(err, fmt.Errorf("unlocking the token keys in storage: %w", uerr))
-		}
-	}()
-
-	entries, err := v.load(ctx)
-	if err != nil && !(create && errors.Is(err, errAbsent)) {
-		return err
-	}
-	entries, changed, err := edit(entries, v.opts.Now())
-	if err != nil {
-		return err
-	}
-	if changed {
-		data, err := encodeDocument(entries, v.opts.Algorithm)
-		if err != nil {
-			return err
-		}
-		// Never write what nobody could read: a clock at 1970 is enough for that.
-		if _, err := v.decode(data); err != nil {
-			return fmt.Errorf("token keys not written to storage: %w", err)
-		}
-		if err := v.opts.Storage.Store(ctx, v.path(), data); err != nil {
-			return fmt.Errorf("writing token keys %s to storage: %w", v.path(), err)
-		}
-		if entries, err = v.load(ctx); err != nil {
-			return err
-		}
-	}
-	v.adopt(entries)
-	return nil
+// change lets edit work on a copy of the keys: see [keydoc.Document.Change].
+func (v *Vault) change(ctx context.Context, create bool, edit func([]entry, time.Time) ([]entry, bool, error)) error {
+	return v.doc.Change(ctx, create, func(h holding) (holding, bool, error) {
+		entries, changed, err := edit(slices.Clone(h.entries), v.opts.Now())
+		return holding{entries: entries, made: h.made}, changed, err
+	})
 }

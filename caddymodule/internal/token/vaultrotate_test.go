@@ -253,7 +253,7 @@ func TestClocksDisagree(t *testing.T) {
 	}
 }
 
-// An operator shortens session_lifetime and reloads. Who is logged in for
+// An operator shortens session_lifetime and reloads. A user who is logged in for
 // longer stays logged in; new tokens are held to the new length by their maker.
 func TestShorterLifetimeKeepsTokens(t *testing.T) {
 	storage := &certmagic.FileStorage{Path: t.TempDir()}

@@ -1,4 +1,4 @@
-// verify.go: from a text somebody sent to claims, or one of five reasons not to.
+// verify.go: from a text somebody sent to claims, or a reason why not.
 
 package token
 
@@ -8,65 +8,37 @@ import (
 	"strings"
 )
 
-var (
-	// ErrInvalid is what every refusal of Verify wraps.
-	ErrInvalid = errors.New("token is not valid")
-	// ErrForeign is what refusals wrap, beside ErrInvalid, when the text does
-	// not even claim to be made by one of our keys. It is still a credential
-	// that was refused: never treat it as if none had been sent.
-	ErrForeign = errors.New("token was not made by this gateway")
-)
-
-// The closed set of reasons, for logs and metric labels. Clients must not see
-// them: all refusals look alike from outside.
-const (
-	ReasonMalformed    = "malformed"
-	ReasonUnknownKey   = "unknown_key"
-	ReasonBadSignature = "bad_signature"
-	ReasonExpired      = "expired"
-	ReasonClaims       = "claims"
-)
-
-// Reason is why Verify refused, or "" if err is not a refusal of Verify.
-func Reason(err error) string {
-	var r *refusal
-	if errors.As(err, &r) {
-		return r.reason
-	}
-	return ""
-}
+// ErrInvalid is what every refusal of Verify wraps. Clients must not learn more: all
+// refusals look alike from outside. The rest of the text is for debug logs.
+var ErrInvalid = errors.New("token is not valid")
 
 // refusal is a constant: refusing allocates nothing and can quote nothing.
-type refusal struct {
-	reason, detail string
-	foreign        bool
-}
+type refusal struct{ detail string }
 
 func (r *refusal) Error() string { return ErrInvalid.Error() + ": " + r.detail }
 
-func (r *refusal) Is(target error) bool {
-	return target == ErrInvalid || target == ErrForeign && r.foreign
-}
+// Unwrap returns ErrInvalid.
+func (r *refusal) Unwrap() error { return ErrInvalid }
 
 var (
-	errTooLong      = &refusal{ReasonMalformed, "longer than 4096 bytes", true}
-	errParts        = &refusal{ReasonMalformed, "has less than three parts", true}
-	errAlphabet     = &refusal{ReasonMalformed, "holds a character outside base64url", true}
-	errUnknownKey   = &refusal{ReasonUnknownKey, "its header is not that of one of our keys", true}
-	errSpelling     = &refusal{ReasonMalformed, "its signature is not in canonical base64url", false}
-	errBadSignature = &refusal{ReasonBadSignature, "its signature does not verify", false}
-	errPayload      = &refusal{ReasonClaims, "its payload is not one this gateway writes", false}
-	errTimes        = &refusal{ReasonClaims, "iat has to be positive and exp later than iat", false}
-	errLifetime     = &refusal{ReasonClaims, "exp is further from iat than the greatest lifetime", false}
-	errIssuedLater  = &refusal{ReasonClaims, "iat is in the future", false}
-	errExpired      = &refusal{ReasonExpired, "exp has passed", false}
+	errTooLong      = &refusal{"longer than 4096 bytes"}
+	errParts        = &refusal{"has less than three parts"}
+	errAlphabet     = &refusal{"holds a character outside base64url"}
+	errUnknownKey   = &refusal{"its header is not that of one of our keys"}
+	errSpelling     = &refusal{"its signature is not in canonical base64url"}
+	errBadSignature = &refusal{"its signature does not verify"}
+	errPayload      = &refusal{"its payload is not one this gateway writes"}
+	errTimes        = &refusal{"iat has to be positive and exp later than iat"}
+	errLifetime     = &refusal{"exp is further from iat than the greatest lifetime"}
+	errIssuedLater  = &refusal{"iat is in the future"}
+	errExpired      = &refusal{"exp has passed"}
 )
 
 const (
 	// maxTokenBytes is checked before anything looks at the text.
 	maxTokenBytes = 4096
-	// maxSkew is how far another node's clock may be ahead of ours. There is none
-	// for exp, but that a token is good until the second of its exp is over: exp
+	// maxSkew is how far another node's clock may be ahead of ours. exp gets no
+	// allowance, except that a token is good to the end of the second it names: exp
 	// is cut to a whole second, and the session ends at its own exact time, which
 	// the caller of Verify looks at.
 	maxSkew = 60

@@ -39,6 +39,7 @@ type Login struct {
 	Began  time.Time
 	Round  int // 0; 1 if it repeats one whose code WeChat refused
 	Phase  Phase
+	Chain  int // how many logins to the same place ended just before this one; see ErrLoop
 
 	SessionID string    // of a Finished one: the session that it made
 	Ended     time.Time // when it left Pending
@@ -61,9 +62,10 @@ const (
 	// No more cookies than this are opened for one request.
 	maxOpened = 16
 
-	// So many logins that led to one place within loopWindow are a loop.
-	loopCount  = 3
-	loopWindow = time.Minute
+	// So many logins to one place are a loop, if each began within loopWindow
+	// after the one before had made a session.
+	loopCount  = 4
+	loopWindow = 15 * time.Second
 
 	// How far the clocks of two nodes may differ.
 	clockSkew = time.Minute
@@ -87,7 +89,9 @@ type Logins struct {
 
 // Begin starts a login at a site and adds its cookie to the answer. The oldest
 // logins of this browser make room. The path goes through [ParseReturn] here,
-// so that no other one is ever kept. Its error is ErrLoop, or the Sealer's.
+// so that no other one is ever kept. Its error is ErrLoop, or the Sealer's. A
+// caller that sees a live session on the request knows better than ErrLoop: it
+// calls Begin again with an empty request header.
 func (l Logins) Begin(ctx context.Context, site Site, request, response http.Header, appid, path string) (Login, error) {
 	now := l.Now()
 	login := Login{State: newState(site.Origin), AppID: appid, Return: ParseReturn(path), Began: now}
@@ -95,24 +99,23 @@ func (l Logins) Begin(ctx context.Context, site Site, request, response http.Hea
 	if err != nil {
 		return Login{}, err
 	}
-	finished := 0
 	for _, k := range kept {
 		if k.login.Return != login.Return {
 			continue
 		}
-		switch k.login.Phase {
-		case Refused:
-			if k.login.AppID == appid {
-				login.Round = 1
-				addCookie(response, loginCookie(k.name, ""))
-			}
-		case Finished:
-			if now.Sub(k.login.Ended) < loopWindow {
-				finished++
-			}
+		switch {
+		case k.login.Phase == Refused && k.login.AppID == appid:
+			login.Round = 1
+			addCookie(response, loginCookie(k.name, ""))
+		case k.login.Phase == Finished && now.Sub(k.login.Ended) < loopWindow:
+			login.Chain = max(login.Chain, k.login.Chain+1)
 		}
 	}
-	if finished >= loopCount {
+	if login.Chain >= loopCount {
+		// A person who has seen the page, and allowed cookies, begins anew.
+		for _, k := range kept {
+			addCookie(response, loginCookie(k.name, ""))
+		}
 		return Login{}, ErrLoop
 	}
 	return login, l.put(ctx, site, response, login)
@@ -248,6 +251,7 @@ type sealed struct {
 	Return  string `json:"r"`
 	Began   int64  `json:"b"`
 	Round   int    `json:"n,omitempty"`
+	Chain   int    `json:"c,omitempty"`
 	Phase   Phase  `json:"p,omitempty"`
 	Session string `json:"i,omitempty"`
 	Ended   int64  `json:"e,omitempty"`
@@ -266,7 +270,7 @@ func associated(site Site, name string) []byte {
 
 func (l Logins) put(ctx context.Context, site Site, response http.Header, login Login) error {
 	s := sealed{State: login.State, AppID: login.AppID, Return: login.Return, Began: login.Began.UnixMilli(),
-		Round: login.Round, Phase: login.Phase, Session: login.SessionID}
+		Round: login.Round, Chain: login.Chain, Phase: login.Phase, Session: login.SessionID}
 	if !login.Ended.IsZero() {
 		s.Ended = login.Ended.UnixMilli()
 	}
@@ -305,7 +309,7 @@ func (l Logins) open(ctx context.Context, site Site, name, value string) (Login,
 		return Login{}, ErrNoLogin
 	}
 	login := Login{State: s.State, AppID: s.AppID, Return: s.Return, Began: time.UnixMilli(s.Began),
-		Round: s.Round, Phase: s.Phase, SessionID: s.Session}
+		Round: s.Round, Chain: s.Chain, Phase: s.Phase, SessionID: s.Session}
 	since := login.Began // a Pending one must end in time, an ended one is told of for as long again
 	if s.Ended != 0 {
 		login.Ended = time.UnixMilli(s.Ended)

@@ -65,7 +65,8 @@ func TestLoginElsewhere(t *testing.T) {
 	other := b.begin(t, l, s, "/b")
 	here := b.request()
 	foreign := Logins{Sealer: newSealer(t, "another gateway"), Now: l.Now}
-	moved := strings.ReplaceAll(here.Get("Cookie"), login.State[:nonceLength], "A"+login.State[1:nonceLength])
+	renamed := strings.Repeat("A", nonceLength) + login.State[nonceLength:]
+	moved := strings.ReplaceAll(here.Get("Cookie"), login.State[:nonceLength], renamed[:nonceLength])
 	swapped := fmt.Sprintf("%s=%s", cookieName(other.State), oneCookie(here, cookieName(login.State)))
 	for name, f := range map[string]func() (Login, error){
 		"another browser": func() (Login, error) { return l.Find(t.Context(), s, http.Header{}, login.State) },
@@ -84,7 +85,7 @@ func TestLoginElsewhere(t *testing.T) {
 			return l.Find(t.Context(), s, here, login.State[:nonceLength]+siteTag(origin(t, "https://b.example.com")))
 		},
 		"a renamed cookie": func() (Login, error) {
-			return l.Find(t.Context(), s, http.Header{"Cookie": {moved}}, "A"+login.State[1:])
+			return l.Find(t.Context(), s, http.Header{"Cookie": {moved}}, renamed)
 		},
 		"another login's cookie": func() (Login, error) {
 			return l.Find(t.Context(), s, http.Header{"Cookie": {swapped}}, other.State)
@@ -251,28 +252,43 @@ func TestRounds(t *testing.T) {
 
 // The browser keeps the login cookie, but not the session cookie.
 func TestLoop(t *testing.T) {
-	l, c := newLogins(t)
-	b, s := &browser{}, site(t)
-	for i := range loopCount {
-		b.finish(t, l, s, b.begin(t, l, s, "/a"), fmt.Sprint("session-", i))
-		c.forward(2 * time.Second)
-	}
-	response := http.Header{}
-	if _, err := l.Begin(t.Context(), s, b.request(), response, appid, "/a"); err != ErrLoop {
-		t.Errorf("to the same place: %v", err)
-	}
-	if _, err := l.Begin(t.Context(), s, b.request(), http.Header{}, appid, "/b"); err != nil {
-		t.Errorf("to another place: %v", err)
-	}
-	DropAll(b.request(), response)
-	out := browser{slices.Clone(b.cookies)}
-	out.take(t, response)
-	if _, err := l.Begin(t.Context(), s, out.request(), http.Header{}, appid, "/a"); err != nil || len(out.cookies) != 0 {
-		t.Errorf("after a logout: %v, %d cookies", err, len(out.cookies))
-	}
-	c.forward(loopWindow)
-	if _, err := l.Begin(t.Context(), s, b.request(), http.Header{}, appid, "/a"); err != nil {
-		t.Errorf("a minute later: %v", err)
+	for _, path := range []string{"/a", "/" + strings.Repeat("x", maxReturn-1)} {
+		l, c := newLogins(t)
+		b, s := &browser{}, site(t)
+		loop := func(pause time.Duration) {
+			for i := range loopCount {
+				c.forward(pause)
+				b.finish(t, l, s, b.begin(t, l, s, path), fmt.Sprint("session-", i))
+			}
+		}
+		begin := func(b *browser, path string) error {
+			response := http.Header{}
+			_, err := l.Begin(t.Context(), s, b.request(), response, appid, path)
+			b.take(t, response)
+			return err
+		}
+		loop(2 * time.Second)
+		other := browser{slices.Clone(b.cookies)}
+		if err := begin(&other, "/b"); err != nil {
+			t.Errorf("to another place: %v", err)
+		}
+		out := browser{slices.Clone(b.cookies)}
+		response := http.Header{}
+		DropAll(out.request(), response)
+		out.take(t, response)
+		if err := begin(&out, path); err != nil || len(out.cookies) != 1 {
+			t.Errorf("after a logout: %v, %d cookies", err, len(out.cookies))
+		}
+		if err := begin(b, path); err != ErrLoop {
+			t.Errorf("to the same place: %v", err)
+		}
+		if err := begin(b, path); err != nil || len(b.cookies) != 1 {
+			t.Errorf("from the page: %v, %d cookies", err, len(b.cookies))
+		}
+		loop(loopWindow)
+		if err := begin(b, path); err != nil {
+			t.Errorf("slowly: %v", err)
+		}
 	}
 }
 

@@ -53,28 +53,31 @@ func (s *TokenSource) Do(ctx context.Context, app App, o *Observer, use func(tok
 }
 
 // Token returns the app's access_token. ctx bounds this caller's wait and not the
-// fetch, which serves the others too. Errors are those of Client.StableToken.
+// fetch, which serves the others too. Errors: KindRefused for a wrong secret or an
+// unlisted IP, KindRateLimited, and the kinds of a failed call.
 func (s *TokenSource) Token(ctx context.Context, app App, o *Observer) (string, error) {
 	return s.keeper.get(ctx, s.accessToken(app, o), "")
 }
 
 // Renew returns a token other than failed, which WeChat has called invalid. If another
 // one is known by now, here or to another gateway, that is it; otherwise WeChat is
-// asked, and only if it insists on the failed one is it forced to make a new one, at
-// most once in 30 s. KindBadToken: there is no other token to be had now.
+// asked, and only if it insists on the failed one is it forced to make a new one: at
+// most once in 30 s, and ever more rarely when tokens go on being called invalid soon
+// after. KindBadToken: there is no other token to be had now.
 func (s *TokenSource) Renew(ctx context.Context, app App, failed string, o *Observer) (string, error) {
 	return s.keeper.get(ctx, s.accessToken(app, o), failed)
 }
 
 // JSAPITicket returns the ticket that signs pages for wx.config; see SignPage. app is
-// an Official Account. Errors are those of Client.JSAPITicket and of Token.
+// an Official Account; for an app without JS-SDK the error is KindRefused, errcode 48001.
+// Otherwise they are those of Token.
 func (s *TokenSource) JSAPITicket(ctx context.Context, app App, o *Observer) (string, error) {
 	return s.keeper.get(ctx, supply{
 		name: "jsapi_ticket " + app.ID,
 		call: CallJSAPITicket,
 		fetch: func(ctx context.Context, _ bool) (ticket string, life time.Duration, err error) {
 			err = s.Do(ctx, app, o, func(token string) (err error) {
-				ticket, life, err = s.client.JSAPITicket(ctx, token, o)
+				ticket, life, err = s.client.getTicket(ctx, token, o)
 				return err
 			})
 			return ticket, life, err
@@ -87,7 +90,7 @@ func (s *TokenSource) accessToken(app App, o *Observer) supply {
 		name: app.ID, // alone, as it was before there were other secrets to keep
 		call: CallStableToken,
 		fetch: func(ctx context.Context, force bool) (string, time.Duration, error) {
-			return s.client.StableToken(ctx, app, force, o)
+			return s.client.stableToken(ctx, app, force, o)
 		},
 		canForce: true,
 	}

@@ -248,3 +248,28 @@ func TestCloseEndsSharedFetch(t *testing.T) {
 	_ = source.client.Close()
 	wantKind(t, <-done, KindCanceled)
 }
+
+// A caller of the relay goes on for a day with an API that calls every token invalid.
+// WeChat forces 20 refreshes a day; after that a token that is really dead would stay.
+func TestForcesGetRarer(t *testing.T) {
+	s := new(tokenServer)
+	source, clock := newSource(t, s, nil)
+	for range 24 * 60 {
+		token, err := source.Token(t.Context(), testApp, nil)
+		if err != nil && KindOf(err) != KindBadToken {
+			t.Fatal(err)
+		}
+		_, _ = source.Renew(t.Context(), testApp, token, nil)
+		clock.add(time.Minute)
+	}
+	if forced := s.forced.Load(); forced > 20 || forced < 10 {
+		t.Errorf("%d forced in a day, want at most 20", forced)
+	}
+	// After a quiet time a dead token is replaced at once again.
+	clock.add(2 * maxForceInterval)
+	before := s.forced.Load()
+	token, _ := source.Token(t.Context(), testApp, nil)
+	if _, err := source.Renew(t.Context(), testApp, token, nil); err != nil || s.forced.Load() != before+1 {
+		t.Errorf("%v, %d forced", err, s.forced.Load()-before)
+	}
+}

@@ -15,16 +15,18 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/oneshot"
 )
 
-// StableToken fetches an app's access_token and how long it will still be valid. The
+// stableToken fetches an app's access_token and how long it will still be valid. The
 // same token comes back until WeChat renews it, five minutes before its end; force
 // kills the previous one at once (20 times a day, 30 s apart). Use a TokenSource
 // rather than this. Errors: KindRefused for a wrong secret or an unlisted IP,
 // KindRateLimited, and the kinds of a failed call.
 //
 // Source: WeChat documentation, "获取稳定版接口调用凭据" (getStableAccessToken).
-func (c *Client) StableToken(ctx context.Context, app App, force bool, o *Observer) (token string, expiresIn time.Duration, err error) {
+func (c *Client) stableToken(ctx context.Context, app App, force bool, o *Observer) (token string, expiresIn time.Duration, err error) {
 	body, err := json.Marshal(struct {
 		GrantType    string `json:"grant_type"`
 		AppID        string `json:"appid"`
@@ -209,5 +211,5 @@ func sessionSignature(sessionKey string) string {
 
 // notSent is the error for parameters that are not UTF-8 and so cannot be put in JSON.
 func notSent(call Call) *Error {
-	return &Error{Call: call, Kind: KindRefused, Cause: &cause{text: "a parameter is not UTF-8; nothing was sent"}}
+	return &Error{Call: call, Kind: KindRefused, Cause: &oneshot.Cause{Text: "a parameter is not UTF-8; nothing was sent"}}
 }

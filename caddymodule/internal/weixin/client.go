@@ -7,10 +7,11 @@ import (
 	"crypto/x509"
 	"errors"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/oneshot"
 )
 
 // DefaultBaseURL is WeChat's nearest API host.
@@ -22,6 +23,9 @@ type Options struct {
 	// A path is put before the API paths. User info, query and fragment are
 	// refused. Default: DefaultBaseURL.
 	BaseURL string
+	// Allow http to a host that is not loopback: a simulator in another container. App
+	// secrets then go over the network in the clear.
+	Insecure bool
 	// How many calls may be on the wire at once. Default: 64.
 	MaxConcurrent int
 	// How many calls may wait for their turn; more are shed. Default: 1024.
@@ -66,7 +70,7 @@ type Client struct {
 // New builds a client. It opens no connection. The error tells what is wrong with
 // the options and never repeats the URL, which may hold a password.
 func New(o Options) (*Client, error) {
-	base, err := parseBaseURL(o.BaseURL)
+	base, err := ParseBaseURL(o.BaseURL, o.Insecure)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +92,7 @@ func New(o Options) (*Client, error) {
 	life, end := context.WithCancel(context.Background())
 	return &Client{
 		base:      base,
-		transport: newTransport(base, o),
+		transport: oneshot.NewTransport(base, oneshot.Options{MaxIdle: min(o.MaxConcurrent, 64), RootCAs: o.rootCAs, Proxy: o.proxy}),
 		gate:      newGate(o.MaxConcurrent, o.MaxQueue),
 		exchange:  newBreaker(o.breaker),
 		token:     newBreaker(o.breaker),
@@ -107,20 +111,16 @@ func (c *Client) Close() error {
 	return nil
 }
 
-// CheckBaseURL says what New would refuse a base URL for, or nil.
-func CheckBaseURL(raw string) error {
-	_, err := parseBaseURL(raw)
-	return err
-}
-
-func parseBaseURL(raw string) (*url.URL, error) {
+// ParseBaseURL reads where WeChat's API is, as Options says; "" is DefaultBaseURL. The
+// error tells what is wrong and never repeats the URL, which may hold a password.
+func ParseBaseURL(raw string, insecure bool) (*url.URL, error) {
 	if raw == "" {
 		raw = DefaultBaseURL
 	}
 	u, err := url.Parse(raw)
 	switch {
 	case err != nil:
-		return nil, errors.New("the base URL cannot be parsed")
+		return nil, errors.New("the base URL cannot be parsed: write https:// (or http:// for a simulator on this machine) and a host")
 	case u.User != nil:
 		return nil, errors.New("the base URL must not hold user info")
 	case u.Hostname() == "" || u.Opaque != "":
@@ -129,20 +129,12 @@ func parseBaseURL(raw string) (*url.URL, error) {
 		return nil, errors.New("the base URL must not have a query")
 	case strings.Contains(raw, "#"):
 		return nil, errors.New("the base URL must not have a fragment")
-	case u.Scheme == "http" && !loopback(u.Hostname()):
-		return nil, errors.New("the base URL must be https, because the app secret goes over it; http is for loopback hosts only")
+	case u.Scheme == "http" && !insecure && !oneshot.Loopback(u.Hostname()):
+		return nil, errors.New("the base URL must be https, because the app secret goes over it; http is for loopback hosts, or, for a simulator in a container, with the word insecure behind it")
 	case u.Scheme != "https" && u.Scheme != "http":
 		return nil, errors.New("the base URL must begin with https://")
 	}
 	return &url.URL{Scheme: u.Scheme, Host: u.Host, Path: strings.TrimRight(u.Path, "/")}, nil
-}
-
-func loopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.Unmap().IsLoopback()
 }
 
 // guarded makes one call in one place of the queue, asking the group's breaker.

@@ -64,6 +64,19 @@ func TestBaseURL(t *testing.T) {
 	}
 }
 
+// A simulator in another container is reached in the clear, and only on the operator's word.
+func TestInsecureBaseURL(t *testing.T) {
+	c := newClient(t, "http://wechatsim:8080", func(o *Options) { o.Insecure = true })
+	if got := c.base.String(); got != "http://wechatsim:8080" {
+		t.Errorf("base = %q", got)
+	}
+	for _, raw := range []string{"ftp://wechatsim", "http://u:hunter2@wechatsim", "http://"} {
+		if _, err := ParseBaseURL(raw, true); err == nil {
+			t.Errorf("%q is accepted", raw)
+		}
+	}
+}
+
 func TestOptions(t *testing.T) {
 	c := newClient(t, "")
 	if g := c.gate; g.places != 64 || g.maxQueue != 1024 || g.partPlaces != 16 || g.partQueue != 256 {

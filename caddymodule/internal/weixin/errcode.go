@@ -120,9 +120,9 @@ var (
 	}
 )
 
-// requestID finds the id at the end of errmsg: "…, rid: x-y-z" since about 2020-12,
+// RequestID finds the id at the end of an errmsg: "…, rid: x-y-z" since about 2020-12,
 // "…, hints: [ req_id: x ]" before.
-func requestID(errmsg string) string {
+func RequestID(errmsg string) string {
 	for _, form := range []*regexp.Regexp{ridForm, reqIDForm} {
 		if m := form.FindStringSubmatch(errmsg); m != nil {
 			return m[1]
@@ -146,7 +146,7 @@ func egressIP(errmsg string) netip.Addr {
 
 // errcodeError is the error for an answer whose errcode is not 0.
 func errcodeError(call Call, errcode int, errmsg string) *Error {
-	e := &Error{Call: call, Kind: kindOfErrcode(call, errcode), Errcode: errcode, RID: requestID(errmsg)}
+	e := &Error{Call: call, Kind: kindOfErrcode(call, errcode), Errcode: errcode, RID: RequestID(errmsg)}
 	if errcode == errcodeIPNotListed {
 		e.EgressIP = egressIP(errmsg)
 	}

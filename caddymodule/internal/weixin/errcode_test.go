@@ -115,8 +115,8 @@ func TestRequestID(t *testing.T) {
 		"hints: [ req_id: " + testSecret + " ]": "",
 		"hints: [ req_id: a\nb ]":               "",
 	} {
-		if got := requestID(errmsg); got != want {
-			t.Errorf("requestID(%q) = %q, want %q", errmsg, got, want)
+		if got := RequestID(errmsg); got != want {
+			t.Errorf("RequestID(%q) = %q, want %q", errmsg, got, want)
 		}
 	}
 }

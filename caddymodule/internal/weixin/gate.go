@@ -9,6 +9,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/oneshot"
 )
 
 const (
@@ -163,5 +165,5 @@ func contextError(call Call, err error, where string) *Error {
 	} else {
 		err = context.Canceled
 	}
-	return &Error{Call: call, Kind: kind, Cause: &cause{text: where, is: err}}
+	return &Error{Call: call, Kind: kind, Cause: &oneshot.Cause{Text: where, Is: err}}
 }

@@ -12,13 +12,13 @@ import (
 	"time"
 )
 
-// JSAPITicket fetches an Official Account's jsapi_ticket and how long it will still be
+// getTicket fetches an Official Account's jsapi_ticket and how long it will still be
 // valid. The daily quota is small: use TokenSource.JSAPITicket rather than this.
 // Errors: KindBadToken, KindRateLimited, KindRefused (48001 for an app that has no
 // JS-SDK), and the kinds of a failed call.
 //
 // Source: WeChat documentation, "JS-SDK使用权限签名算法".
-func (c *Client) JSAPITicket(ctx context.Context, accessToken string, o *Observer) (ticket string, expiresIn time.Duration, err error) {
+func (c *Client) getTicket(ctx context.Context, accessToken string, o *Observer) (ticket string, expiresIn time.Duration, err error) {
 	err = c.guarded(ctx, c.token, CallJSAPITicket, "", o, func(ctx context.Context) error {
 		a, err := c.send(ctx, request{
 			call: CallJSAPITicket, method: http.MethodGet, path: "/cgi-bin/ticket/getticket",

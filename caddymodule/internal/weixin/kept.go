@@ -10,6 +10,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"golang.org/x/sync/singleflight"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/oneshot"
 )
 
 const (
@@ -18,6 +20,10 @@ const (
 	keptMargin = 4 * time.Minute
 	// forceInterval is WeChat's least distance between two forced refreshes.
 	forceInterval = 30 * time.Second
+	// maxForceInterval is what that grows to, doubled by each force soon after another.
+	// WeChat allows 20 a day, and a caller of the relay may go on and on with an API
+	// that answers 40001 for reasons of its own.
+	maxForceInterval = 2 * time.Hour
 	// refusalMemory is how long a refusal answers for WeChat, so that a wrong secret
 	// does not turn each request into a token call. Short, because operators fix it.
 	refusalMemory = 10 * time.Second
@@ -63,6 +69,7 @@ type keeper struct {
 type kept struct {
 	cached
 	lastForce time.Time
+	forceWait time.Duration // from lastForce to the next
 	refusal   *Error
 	refusedAt time.Time
 }
@@ -137,12 +144,13 @@ func (k *keeper) force(ctx context.Context, s supply, avoid string) (cached, err
 	if !s.canForce {
 		return cached{}, k.noOther(s, "it cannot be forced to make another")
 	}
-	if !k.mayForce(s.name) {
-		return cached{}, k.noOther(s, "a refresh was forced less than 30 s ago")
+	untilNext, ok := k.mayForce(s.name)
+	if !ok {
+		return cached{}, k.noOther(s, "a refresh was forced a short time ago")
 	}
 	if k.cache != nil {
 		// A cache that fails cannot tell of others, so this gateway acts alone.
-		if first, err := k.cache.ClaimToken(ctx, s.name, k.now().Add(forceInterval)); err == nil && !first {
+		if first, err := k.cache.ClaimToken(ctx, s.name, k.now().Add(untilNext)); err == nil && !first {
 			return k.await(ctx, s, avoid)
 		}
 	}
@@ -164,7 +172,7 @@ func (k *keeper) await(ctx context.Context, s supply, avoid string) (cached, err
 		select {
 		case <-time.After(lookAgain):
 		case <-ctx.Done():
-			return cached{}, k.noOther(s, "another gateway forced a refresh less than 30 s ago")
+			return cached{}, k.noOther(s, "another gateway forced a refresh a short time ago")
 		}
 	}
 }
@@ -187,7 +195,7 @@ func (k *keeper) ask(ctx context.Context, s supply, avoid string, force bool) (c
 
 // noOther is the end of a renewal; it is remembered like a refusal.
 func (k *keeper) noOther(s supply, why string) error {
-	err := &Error{Call: s.call, Kind: KindBadToken, Cause: &cause{text: "WeChat hands out the same token again; " + why}}
+	err := &Error{Call: s.call, Kind: KindBadToken, Cause: &oneshot.Cause{Text: "WeChat hands out the same token again; " + why}}
 	k.noteRefusal(s.name, err)
 	return err
 }

@@ -2,7 +2,10 @@
 
 package weixin
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 // record returns the name's record; k.mu is held.
 func (k *keeper) record(name string) *kept {
@@ -33,17 +36,24 @@ func (k *keeper) remember(name string, c cached) {
 }
 
 // mayForce takes the right to force a refresh, if it is there. It is taken before the
-// call, so that a call that fails spends it too.
-func (k *keeper) mayForce(name string) bool {
+// call, so that a call that fails spends it too. untilNext is how long no other force
+// follows.
+func (k *keeper) mayForce(name string) (untilNext time.Duration, ok bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	a := k.record(name)
 	now := k.now()
-	if !a.lastForce.IsZero() && now.Sub(a.lastForce) < forceInterval {
-		return false
+	since := now.Sub(a.lastForce)
+	switch {
+	case a.lastForce.IsZero() || since >= 2*maxForceInterval: // or the longest wait would end in the shortest
+		a.forceWait = forceInterval
+	case since < a.forceWait:
+		return 0, false
+	default:
+		a.forceWait = min(2*a.forceWait, maxForceInterval)
 	}
 	a.lastForce = now
-	return true
+	return a.forceWait, true
 }
 
 // noteRefusal remembers answers that the next call would get again.

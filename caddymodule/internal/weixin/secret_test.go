@@ -110,11 +110,11 @@ func TestNoSecretInErrors(t *testing.T) {
 					return err
 				},
 				CallJSAPITicket: func(ctx context.Context, c *Client) error {
-					_, _, err := c.JSAPITicket(ctx, "TOKENTOKEN", nil)
+					_, _, err := c.getTicket(ctx, "TOKENTOKEN", nil)
 					return err
 				},
 				CallStableToken: func(ctx context.Context, c *Client) error {
-					_, _, err := c.StableToken(ctx, testApp, false, nil)
+					_, _, err := c.stableToken(ctx, testApp, false, nil)
 					return err
 				},
 				CallCheckSession: func(ctx context.Context, c *Client) error {

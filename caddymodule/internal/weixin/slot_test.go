@@ -149,7 +149,7 @@ func TestObserver(t *testing.T) {
 	body = `{"errcode":0,"openid":"o",` + key + `}`
 	_, _ = c.ResetSessionKey(t.Context(), "", "T", "o", testKey, o)
 	body = `{"access_token":"T","expires_in":7200}`
-	_, _, _ = c.StableToken(t.Context(), testApp, false, o)
+	_, _, _ = c.stableToken(t.Context(), testApp, false, o)
 	want := []seen{{"code2session", "overloaded"}, {"code2session", "ok"}, {"check_session", "bad_signature"},
 		{"phone_number", "bad_code"}, {"reset_session_key", "ok"}, {"stable_token", "ok"}}
 	if len(got) != len(want) {

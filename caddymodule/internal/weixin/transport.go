@@ -5,65 +5,23 @@ package weixin
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/oneshot"
 )
 
 const (
 	// maxBody is far above any answer of these APIs.
 	maxBody = 64 << 10
-	// maxHeader bounds the response header, interim responses included.
-	maxHeader = 64 << 10
 	// maxCall bounds a call whose context has no earlier deadline.
 	maxCall = 30 * time.Second
-	// connectTimeout bounds the dial, and the TLS handshake likewise.
-	connectTimeout = 5 * time.Second
-	// idleTimeout is short because a request sent just when the server closes its
-	// idle connection fails, and is not repeated.
-	idleTimeout = 30 * time.Second
 )
-
-func newTransport(base *url.URL, o Options) *http.Transport {
-	proxy := o.proxy
-	if proxy == nil {
-		proxy = http.ProxyFromEnvironment
-	}
-	if loopback(base.Hostname()) {
-		proxy = nil
-	}
-	// HTTP/1.1 alone: HTTP/2 has replay rules of its own, which emptyBody does not rule.
-	var protocols http.Protocols
-	protocols.SetHTTP1(true)
-	return &http.Transport{
-		Proxy:                  proxy,
-		DialContext:            (&net.Dialer{Timeout: connectTimeout, KeepAlive: 30 * time.Second}).DialContext,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.rootCAs},
-		TLSHandshakeTimeout:    connectTimeout,
-		Protocols:              &protocols,
-		DisableCompression:     true,
-		MaxIdleConns:           min(o.MaxConcurrent, 64),
-		MaxIdleConnsPerHost:    min(o.MaxConcurrent, 64),
-		IdleConnTimeout:        idleTimeout,
-		MaxResponseHeaderBytes: maxHeader,
-	}
-}
-
-// emptyBody makes a GET that net/http does not repeat. When a kept-alive connection
-// dies before the first byte of the response, the transport sends a request again by
-// itself if it "has no body" (Request.isReplayable): WeChat would get the code twice
-// and refuse the second. A body that is neither nil nor http.NoBody, with no GetBody,
-// forbids that; being empty, it leaves no trace on the wire.
-type emptyBody struct{}
-
-func (emptyBody) Read([]byte) (int, error) { return 0, io.EOF }
-func (emptyBody) Close() error             { return nil }
 
 // request is one call before it is sent. The query may hold secrets; no error shows it.
 type request struct {
@@ -120,7 +78,7 @@ func (c *Client) newRequest(ctx context.Context, r request) *http.Request {
 		URL:    &u,
 		Host:   u.Host,
 		Header: http.Header{"Accept": {"application/json"}, "User-Agent": {"caddy-wechat"}},
-		Body:   emptyBody{},
+		Body:   oneshot.EmptyBody{},
 	}
 	if r.body != nil {
 		// No GetBody either: a phone code is as single-use as a login code.

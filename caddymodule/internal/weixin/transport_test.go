@@ -43,7 +43,7 @@ func TestNoSilentReplay(t *testing.T) {
 			return err
 		}, `^GET /sns/userinfo\?access_token=TOKEN&lang=zh_CN&openid=oALICE HTTP/1\.1\r\n`},
 		{"jsapi_ticket", func(c *Client) error {
-			_, _, err := c.JSAPITicket(t.Context(), "TOKEN", nil)
+			_, _, err := c.getTicket(t.Context(), "TOKEN", nil)
 			return err
 		}, `^GET /cgi-bin/ticket/getticket\?access_token=TOKEN&type=jsapi HTTP/1\.1\r\n`},
 		{"check_session", func(c *Client) error {
@@ -60,7 +60,7 @@ func TestNoSilentReplay(t *testing.T) {
 		}, `^POST /wxa/business/getuserphonenumber\?access_token=TOKEN HTTP/1\.1\r\nHost: [^\r]+\r\nUser-Agent: caddy-wechat\r\nContent-Length: 40\r\n` +
 			`Accept: application/json\r\nContent-Type: application/json\r\n\r\n\{"code":"phoneCode","openid":"oALICE"\}$`},
 		{"stable_token", func(c *Client) error {
-			_, _, err := c.StableToken(t.Context(), testApp, false, nil)
+			_, _, err := c.stableToken(t.Context(), testApp, false, nil)
 			return err
 		}, `^POST /cgi-bin/stable_token HTTP/1\.1\r\n`},
 	} {

@@ -68,7 +68,7 @@ var broken = []struct {
 			return s.Mark(ctx, fold(key), until)
 		}, create: func(ctx context.Context, r session.Record, limit int) error {
 			r.Key = fold(r.Key)
-			return s.Create(ctx, r, limit)
+			return s.Create(ctx, r, limit, nil)
 		}, get: func(ctx context.Context, key string) (session.Record, *session.Lease, error) {
 			return s.Get(ctx, fold(key))
 		}}
@@ -83,7 +83,7 @@ var broken = []struct {
 		}
 		return &faulty{Store: s, create: func(ctx context.Context, r session.Record, limit int) error {
 			r.ExpiresAt = lasting(r.ExpiresAt)
-			return s.Create(ctx, r, limit)
+			return s.Create(ctx, r, limit, nil)
 		}, mark: func(ctx context.Context, key string, until time.Time) (bool, error) {
 			return s.Mark(ctx, key, lasting(until))
 		}, updateValue: func(ctx context.Context, key string, until time.Time, change func([]byte) ([]byte, error)) error {
@@ -97,7 +97,7 @@ var broken = []struct {
 	{fault: "expired records are visible", spoil: func(s session.Store) session.Store {
 		return &faulty{Store: s, create: func(ctx context.Context, r session.Record, limit int) error {
 			r.ExpiresAt = forever
-			return s.Create(ctx, r, limit)
+			return s.Create(ctx, r, limit, nil)
 		}}
 	}, caught: []string{"an expired record is absent for every call", "expired sessions do not count for the limit", "the last expiry of a replaced record counts"}},
 
@@ -108,7 +108,7 @@ var broken = []struct {
 			mu.Lock()
 			last[r.Key] = r
 			mu.Unlock()
-			return s.Create(ctx, r, limit)
+			return s.Create(ctx, r, limit, nil)
 		}, update: func(ctx context.Context, key string, change func([]byte) ([]byte, error)) error {
 			mu.Lock()
 			r, known := last[key]
@@ -121,7 +121,7 @@ var broken = []struct {
 				return err
 			}
 			r.Value = v
-			return s.Create(ctx, r, 0)
+			return s.Create(ctx, r, 0, nil)
 		}}
 	}, caught: []string{
 		"Update of what is not there is ErrNotFound and brings nothing", "Update never resurrects what Delete ended meanwhile",
@@ -140,7 +140,7 @@ var broken = []struct {
 				return err
 			}
 			r.ExpiresAt = forever
-			return s.Create(ctx, r, 0)
+			return s.Create(ctx, r, 0, nil)
 		}}
 	}, caught: []string{"Update keeps the expiry", "Update changes the value and nothing else"}},
 
@@ -177,7 +177,7 @@ var broken = []struct {
 	}, caught: []string{"a lease outlives every call that does not concern its record"}},
 
 	{fault: "the limit is ignored", spoil: func(s session.Store) session.Store {
-		return &faulty{Store: s, create: func(ctx context.Context, r session.Record, _ int) error { return s.Create(ctx, r, 0) }}
+		return &faulty{Store: s, create: func(ctx context.Context, r session.Record, _ int) error { return s.Create(ctx, r, 0, nil) }}
 	}, caught: []string{"Create beyond the limit pushes out the oldest by IssuedAt", "a lower limit pushes out as many as it takes",
 		"the limit holds when many log in at once", "between nodes: the limit counts sessions of both"}},
 
@@ -186,13 +186,13 @@ var broken = []struct {
 			if have, err := s.List(ctx, r.User); err != nil || limit > 0 && len(have) >= limit {
 				return errors.Join(err, session.ErrFull)
 			}
-			return s.Create(ctx, r, 0)
+			return s.Create(ctx, r, 0, nil)
 		}}
 	}, caught: []string{"Create never pushes out the new one, however old it is", "a replaced session does not count for the limit"}},
 
 	{fault: "the oldest goes, even when it is the new one", spoil: func(s session.Store) session.Store {
 		return &faulty{Store: s, create: func(ctx context.Context, r session.Record, limit int) error {
-			if err := s.Create(ctx, r, 0); err != nil || limit <= 0 {
+			if err := s.Create(ctx, r, 0, nil); err != nil || limit <= 0 {
 				return err
 			}
 			have, err := s.List(ctx, r.User)
@@ -233,7 +233,7 @@ var broken = []struct {
 
 	{fault: "the store reuses a buffer", spoil: func(s session.Store) session.Store {
 		return &faulty{Store: s, create: func(ctx context.Context, r session.Record, limit int) error {
-			err := s.Create(ctx, r, limit)
+			err := s.Create(ctx, r, limit, nil)
 			clear(r.Value)
 			return err
 		}}
@@ -242,7 +242,7 @@ var broken = []struct {
 	{fault: "values are cut at 64 KiB less one", spoil: func(s session.Store) session.Store {
 		return &faulty{Store: s, create: func(ctx context.Context, r session.Record, limit int) error {
 			r.Value = r.Value[:min(len(r.Value), 64<<10-1)]
-			return s.Create(ctx, r, limit)
+			return s.Create(ctx, r, limit, nil)
 		}}
 	}, caught: []string{"values are kept whole, whatever bytes, up to 64 KiB"}},
 
@@ -268,7 +268,7 @@ var broken = []struct {
 			mu.Lock()
 			defer mu.Unlock()
 			counts[session.AppTagOf(r.User)]++
-			return s.Create(ctx, r, limit)
+			return s.Create(ctx, r, limit, nil)
 		}}, func(context.Context) (map[string]int, error) {
 			mu.Lock()
 			defer mu.Unlock()
@@ -301,10 +301,10 @@ var broken = []struct {
 	{fault: "a canceled Create leaves a session that no user has", spoil: func(s session.Store) session.Store {
 		return &faulty{Store: s, create: func(ctx context.Context, r session.Record, limit int) error {
 			if err := ctx.Err(); err != nil {
-				r.User = name("nobody", 0)
-				return errors.Join(err, s.Create(context.WithoutCancel(ctx), r, limit))
+				r.User = name("nobody", 0) // under the key of another
+				return errors.Join(err, s.Create(context.WithoutCancel(ctx), r, limit, nil))
 			}
-			return s.Create(ctx, r, limit)
+			return s.Create(ctx, r, limit, nil)
 		}}
 	}, caught: []string{"Create with a context that is done is its error, and no half of it"}},
 

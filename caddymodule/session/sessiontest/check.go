@@ -31,16 +31,17 @@ type check struct {
 // env is what a check works with.
 type env struct {
 	store   session.Store
-	other   session.Store       // the same data from another node; only for peerChecks
-	forward func(time.Duration) // lets time pass
-	until   time.Time           // when what it makes expires: once for all, for it is compared
+	other   session.Store        // the same data from another node; only for peerChecks
+	forward func(time.Duration)  // lets time pass
+	damage  func(session.Record) // spoils what the store keeps of it; only for damageChecks
+	until   time.Time            // when what it makes expires: once for all, for it is compared
 }
 
 var ctx = context.Background()
 
 func checks() []check {
 	return slices.Concat(markChecks(), recordChecks(), expiryChecks(), limitChecks(), updateChecks(),
-		userChecks(), leaseChecks(), valueChecks(), countingOnly(countChecks()), cancelChecks(), concurrencyChecks())
+		userChecks(), leaseChecks(), valueChecks(), userValueChecks(), countingOnly(countChecks()), cancelChecks(), concurrencyChecks())
 }
 
 // expire lets time pass until the given moment is no longer in the future.
@@ -52,16 +53,21 @@ func soon() time.Time  { return time.Now().Truncate(time.Second).Add(2 * time.Se
 func later() time.Time { return time.Now().Truncate(time.Second).Add(time.Hour) }
 func past() time.Time  { return time.Now().Truncate(time.Second).Add(-time.Second) }
 
-// name makes a key or user name of the form that the manager makes.
+// name makes a user or the name of a mark or a value, of the form that the manager makes.
 func name(kind string, n int) string {
 	return (kind + fmt.Sprintf("%08d", n) + "_-AZaz09_-AZaz09_-")[:22]
+}
+
+// under makes a key of a user's record.
+func under(user, kind string, n int) string {
+	return user + (kind + fmt.Sprintf("%08d", n) + "_-AZaz")[:11]
 }
 
 // rec is a session of the user, issued n seconds after a fixed moment. It is the
 // same each time a check asks for it, however long the store takes.
 func (e env) rec(user, n int) session.Record {
 	return session.Record{
-		Key: name(fmt.Sprintf("s%d-", user), n), User: name("u", user),
+		Key: under(name("u", user), "s", n), User: name("u", user),
 		Value:    fmt.Appendf(nil, "user %d, session %d", user, n),
 		IssuedAt: time.Unix(1_750_000_000+int64(n), 0), ExpiresAt: e.until,
 	}
@@ -74,7 +80,7 @@ func expiring(r session.Record, at time.Time) session.Record {
 
 func create(t tb, s session.Store, r session.Record, limit int) {
 	t.Helper()
-	if err := s.Create(ctx, r, limit); err != nil {
+	if err := s.Create(ctx, r, limit, nil); err != nil {
 		t.Fatalf("Create = %v, want nil", err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 // of makes a record one of another app's user.
 func of(app string, r session.Record) session.Record {
 	r.User = app + r.User[len(app):]
+	r.Key = r.User + r.Key[len(r.User):]
 	return r
 }
 
@@ -28,16 +29,17 @@ func countChecks() []check {
 			create(t, e.store, of(appTwo, e.rec(1, 9)), 0)
 			create(t, e.store, of(appTwo, e.rec(1, 9)), 0) // replaces itself
 			wantCount(t, e.store, 4, 1)
-			if err := e.store.Update(ctx, e.rec(1, 1).Key, set("changed")); err != nil {
+			if err := e.store.Update(ctx, of(appOne, e.rec(1, 1)).Key, set("changed")); err != nil {
 				t.Fatalf("Update = %v, want nil", err)
 			}
 			wantCount(t, e.store, 4, 1)
-			create(t, e.store, of(appTwo, e.rec(1, 1)), 0) // changes hands
+			create(t, e.store, of(appTwo, e.rec(1, 1)), 0)
+			wantDelete(t, e, of(appOne, e.rec(1, 1)).Key)
 			wantCount(t, e.store, 3, 2)
 			create(t, e.store, expiring(of(appOne, e.rec(1, 2)), past()), 0)
 			wantCount(t, e.store, 2, 2)
-			wantDelete(t, e, e.rec(1, 3).Key)
-			wantDelete(t, e, e.rec(1, 3).Key)
+			wantDelete(t, e, of(appOne, e.rec(1, 3)).Key)
+			wantDelete(t, e, of(appOne, e.rec(1, 3)).Key)
 			wantCount(t, e.store, 1, 2)
 			wantDeleteUser(t, e, of(appTwo, e.rec(1, 0)).User, 2)
 			wantDeleteUser(t, e, of(appTwo, e.rec(1, 0)).User, 0)
@@ -57,8 +59,8 @@ func countChecks() []check {
 				t.Errorf("Count = %d right after the expiry, want 1 to 4", n)
 			}
 			create(t, e.store, of(appOne, e.rec(1, 8)), 0)
-			wantDelete(t, e, e.rec(1, 9).Key)
-			wantDelete(t, e, e.rec(1, 1).Key) // one that has expired
+			wantDelete(t, e, of(appOne, e.rec(1, 9)).Key)
+			wantDelete(t, e, of(appOne, e.rec(1, 1)).Key) // one that has expired
 			if n := counted(t, e.store)[appOne]; n < 1 || n > 4 {
 				t.Errorf("Count = %d right after the expiry, want 1 to 4", n)
 			}
@@ -72,8 +74,8 @@ func countChecks() []check {
 				for round := range 60 {
 					n := rnd.IntN(users)
 					r := e.rec(n, 100*worker+round) // a key is the name of one login
-					r.User = user(n)
-					if err := e.store.Create(ctx, r, limit); err != nil {
+					r = of([]string{appOne, appTwo}[n%2], r)
+					if err := e.store.Create(ctx, r, limit, nil); err != nil {
 						t.Errorf("Create = %v, want nil", err)
 					}
 					mine = append(mine, r.Key)
@@ -130,7 +132,7 @@ func countPeerChecks() []check {
 		for n := range 10 {
 			create(t, []session.Store{e.store, e.other}[n%2], of(appOne, e.rec(n%3, n)), 0)
 		}
-		wantDelete(t, e, e.rec(1, 1).Key)
+		wantDelete(t, e, of(appOne, e.rec(1, 1)).Key)
 		for _, s := range []session.Store{e.store, e.other} {
 			if !within(grace, func() bool { return counted(t, s)[appOne] == 9 }) {
 				wantCount(t, s, 9, 0)

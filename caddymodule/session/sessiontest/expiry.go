@@ -31,30 +31,23 @@ func expiryChecks() []check {
 				t.Errorf("DeleteUser = %d, %v, want 1, nil: an expired one is not counted", n, err)
 			}
 		}},
-		{"an expired key can be created anew, by the same user or another", func(t tb, e env) {
+		{"an expired key can be created anew", func(t tb, e env) {
 			// at the very expiry and a while after it, swept by then or not
 			for i, after := range []time.Duration{0, 100 * time.Millisecond} {
 				until := soon()
-				same, change := e.rec(1+10*i, 1), e.rec(1+10*i, 2)
-				create(t, e.store, expiring(same, until), 0)
-				create(t, e.store, expiring(change, until), 0)
+				r, other := e.rec(1+10*i, 1), e.rec(1+10*i, 2)
+				create(t, e.store, expiring(r, until), 0)
+				create(t, e.store, expiring(other, until), 0)
 				e.expire(until.Add(after))
-				former := change.User
-				change.User = name("heir", i)
-				create(t, e.store, same, 0)
-				create(t, e.store, change, 0)
-				e.forward(10 * time.Second) // no sweep of the old ones takes the new ones along
-				for _, r := range []session.Record{same, change} {
-					got, lease := get(t, e.store, r.Key)
-					wantRecord(t, got, r)
-					if !lease.Live() {
-						t.Errorf("the new record's lease is over")
-					}
+				create(t, e.store, r, 0)
+				e.forward(10 * time.Second) // no sweep of the old one takes the new one along
+				got, lease := get(t, e.store, r.Key)
+				wantRecord(t, got, r)
+				if !lease.Live() {
+					t.Errorf("the new record's lease is over")
 				}
-				wantList(t, e.store, former, same)
-				wantList(t, e.store, change.User, change)
-				wantDeleteUser(t, e, former, 1)
-				get(t, e.store, change.Key)
+				wantList(t, e.store, r.User, r)
+				wantDeleteUser(t, e, r.User, 1)
 			}
 		}},
 		{"Create with a past expiry keeps nothing, least of all for ever", func(t tb, e env) {

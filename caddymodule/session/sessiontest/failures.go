@@ -22,7 +22,7 @@ var calls = []struct {
 		}
 		return err
 	}},
-	{"Create", func(ctx context.Context, e env) error { return e.store.Create(ctx, e.rec(1, 9), 2) }},
+	{"Create", func(ctx context.Context, e env) error { return e.store.Create(ctx, e.rec(1, 9), 2, nil) }},
 	{"Get", func(ctx context.Context, e env) error {
 		_, _, err := e.store.Get(ctx, e.rec(1, 1).Key)
 		return err

@@ -29,11 +29,11 @@ func (f *faulty) Mark(ctx context.Context, key string, until time.Time) (bool, e
 	return f.Store.Mark(ctx, key, until)
 }
 
-func (f *faulty) Create(ctx context.Context, rec session.Record, limit int) error {
+func (f *faulty) Create(ctx context.Context, rec session.Record, limit int, value func([]byte) ([]byte, error)) error {
 	if f.create != nil {
 		return f.create(ctx, rec, limit)
 	}
-	return f.Store.Create(ctx, rec, limit)
+	return f.Store.Create(ctx, rec, limit, value)
 }
 
 func (f *faulty) Get(ctx context.Context, key string) (session.Record, *session.Lease, error) {

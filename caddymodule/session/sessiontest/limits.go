@@ -106,7 +106,7 @@ func limitChecks() []check {
 		}},
 		{"the limit holds when many log in at once", func(t tb, e env) {
 			together(50, func(i int) {
-				if err := e.store.Create(ctx, e.rec(1, i), 5); err != nil {
+				if err := e.store.Create(ctx, e.rec(1, i), 5, nil); err != nil {
 					t.Errorf("Create = %v, want nil", err)
 				}
 			})

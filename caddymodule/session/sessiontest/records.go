@@ -37,20 +37,6 @@ func recordChecks() []check {
 			wantRecord(t, got, r)
 			wantList(t, e.store, r.User, r)
 		}},
-		{"Create under the key of another user's record takes it from that user", func(t tb, e env) {
-			old, keep, r := e.rec(1, 1), e.rec(1, 2), e.rec(2, 1)
-			r.Key = old.Key
-			create(t, e.store, old, 0)
-			create(t, e.store, keep, 0)
-			create(t, e.store, r, 0)
-			wantList(t, e.store, old.User, keep)
-			wantList(t, e.store, r.User, r)
-			if n, err := e.store.DeleteUser(ctx, old.User); n != 1 || err != nil {
-				t.Errorf("DeleteUser = %d, %v, want 1, nil", n, err)
-			}
-			got, _ := get(t, e.store, r.Key)
-			wantRecord(t, got, r)
-		}},
 		{"Delete ends a session, and only that one", func(t tb, e env) {
 			a, b := e.rec(1, 1), e.rec(1, 2)
 			create(t, e.store, a, 0)
@@ -100,13 +86,13 @@ func recordChecks() []check {
 			keys := alphabetKeys()
 			for i, key := range keys {
 				r := e.rec(i, i)
-				r.Key, r.User = key, key
+				r.Key, r.User = key+key[:11], key
 				create(t, e.store, r, 1)
 			}
 			for i, key := range keys {
 				r := e.rec(i, i)
-				r.Key, r.User, r.ExpiresAt = key, key, time.Time{}
-				got, _ := get(t, e.store, key)
+				r.Key, r.User, r.ExpiresAt = key+key[:11], key, time.Time{}
+				got, _ := get(t, e.store, r.Key)
 				got.ExpiresAt = time.Time{}
 				wantRecord(t, got, r)
 			}

@@ -34,6 +34,7 @@ type config struct {
 	forward     func(t *testing.T, d time.Duration)
 	peers       func(t *testing.T) (one, other session.Store)
 	unreachable func(t *testing.T) session.Store
+	damage      func(t *testing.T, s session.Store, r session.Record)
 }
 
 // InBubble runs every check in a testing/synctest bubble: time is fake, expiries
@@ -69,6 +70,12 @@ func Unreachable(open func(t *testing.T) session.Store) Option {
 	return func(c *config) { c.unreachable = open }
 }
 
+// Damage also checks that what is damaged is absent and in nobody's way: spoil
+// destroys what the store keeps of a record, as a disk or a stranger would.
+func Damage(spoil func(t *testing.T, s session.Store, r session.Record)) Option {
+	return func(c *config) { c.damage = spoil }
+}
+
 // Run checks every rule on a fresh, empty store from open. One of InBubble and
 // OnWallClock must be among the options: how time passes is never guessed.
 func Run(t *testing.T, open func(t *testing.T) session.Store, opts ...Option) {
@@ -85,6 +92,12 @@ func Run(t *testing.T, open func(t *testing.T) session.Store, opts ...Option) {
 		c.run(t, peerChecks(), func(t *testing.T) env {
 			one, other := c.peers(t)
 			return env{store: one, other: other}
+		})
+	}
+	if c.damage != nil {
+		c.run(t, damageChecks(), func(t *testing.T) env {
+			s := open(t)
+			return env{store: s, damage: func(r session.Record) { c.damage(t, s, r) }}
 		})
 	}
 	if c.unreachable != nil {

@@ -105,7 +105,7 @@ func TestSuitePassesASlowStore(t *testing.T) {
 			slow := func(s session.Store) (session.Store, session.Store) {
 				bad := &faulty{Store: s, create: func(ctx context.Context, r session.Record, limit int) error {
 					time.Sleep(700 * time.Millisecond)
-					return s.Create(ctx, r, limit)
+					return s.Create(ctx, r, limit, nil)
 				}}
 				counting := miscounting{bad, s.(session.Counter).Count}
 				return counting, counting

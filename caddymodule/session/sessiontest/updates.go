@@ -83,8 +83,8 @@ func updateChecks() []check {
 		{"Update never resurrects what was pushed out meanwhile", func(t tb, e env) {
 			neverResurrects(t, e, func(r session.Record) error {
 				next := r
-				next.Key = name("next", 1)
-				return e.store.Create(ctx, next, 1)
+				next.Key = under(r.User, "next", 1)
+				return e.store.Create(ctx, next, 1, nil)
 			})
 		}},
 		{"Update that began before a Delete does not write after it", func(t tb, e env) {
@@ -140,7 +140,7 @@ func neverResurrects(t tb, e env, end func(session.Record) error) {
 			}
 		})
 		wantAbsent(t, e.store, r.Key, "ended, and all updates are done")
-		wantDelete(t, e, name("next", 1))
+		wantDelete(t, e, under(r.User, "next", 1))
 		wantList(t, e.store, r.User)
 	}
 }

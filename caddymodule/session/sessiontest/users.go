@@ -66,7 +66,7 @@ func userChecks() []check {
 			together(2, func(i int) {
 				if i == 1 {
 					for j := range n {
-						if err := e.store.Create(ctx, e.rec(1, j), 0); err != nil {
+						if err := e.store.Create(ctx, e.rec(1, j), 0, nil); err != nil {
 							t.Errorf("Create = %v, want nil", err)
 						}
 						created.Add(1)

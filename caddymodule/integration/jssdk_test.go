@@ -1,0 +1,52 @@
+// jssdk_test.go: page signatures for wx.config.
+
+package integration
+
+import (
+	"crypto/sha1"
+	"encoding/hex"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/wechattest"
+)
+
+func TestJSSDK(t *testing.T) {
+	gw := start(t, webSetup())
+	sign := func(page string) reply {
+		return gw.h1.do(t, call{Target: "/wechat/jssdk?url=" + url.QueryEscape(page)})
+	}
+	for _, page := range []string{
+		"http://" + gw.HTTP + "/shop?a=1&b=%E4%BD%A0#/route", "https://" + gw.HTTP, "http://" + strings.ToUpper(gw.HTTP) + "/",
+	} {
+		got := sign(page)
+		requireStatus(t, got, 200)
+		m := object(t, got)
+		requireMembers(t, m, "appId", "timestamp", "nonceStr", "signature")
+		signed, _, _ := strings.Cut(page, "#")
+		text := fmt.Sprintf("jsapi_ticket=%s&noncestr=%s&timestamp=%.0f&url=%s", gw.sim.JSAPITicket(appOfficial), m["nonceStr"], m["timestamp"], signed)
+		sum := sha1.Sum([]byte(text))
+		if m["appId"] != appOfficial || m["signature"] != hex.EncodeToString(sum[:]) || got.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("page %s: %v", page, m)
+		}
+	}
+	requireCalls(t, gw, wechattest.PathGetTicket, 1)
+	for _, page := range []string{
+		"", "https://evil.example/", "//" + gw.HTTP + "/", "http://" + gw.HTTP + "@evil.example/", "http://user@" + gw.HTTP + "/",
+		"ftp://" + gw.HTTP + "/", "javascript:alert(1)", "http://" + gw.HTTP + "0/", "http://" + gw.HTTP + "/" + strings.Repeat("x", 2048),
+		"http://" + gw.HTTP + "/a b", `http://evil.example\@` + gw.HTTP + "/", "/shop",
+	} {
+		requireProblem(t, sign(page), 400, "invalid_request")
+	}
+	requireProblem(t, gw.h1.do(t, call{Target: "/wechat/jssdk?appid=" + appA + "&url=http%3A%2F%2F" + gw.HTTP}), 400, "invalid_request")
+	if strings.Contains(gw.logs(t), gw.sim.JSAPITicket(appOfficial)) {
+		t.Error("a log shows the ticket")
+	}
+}
+
+func TestNoJSSDK(t *testing.T) {
+	gw := start(t, setup{Wechat: inMemory})
+	requireStatus(t, gw.h1.do(t, call{Target: "/wechat/jssdk?url=http%3A%2F%2F" + gw.HTTP}), 404)
+}

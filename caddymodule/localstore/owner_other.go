@@ -1,9 +1,0 @@
-//go:build !unix
-
-// owner_other.go: where the system does not say whose a file is.
-
-package localstore
-
-import "os"
-
-func ownerID(os.FileInfo) string { return "" }

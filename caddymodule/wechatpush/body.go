@@ -1,0 +1,68 @@
+// body.go: reading a push, and keeping the backend's answer, within bounds.
+
+package wechatpush
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/message"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/problem"
+)
+
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	tooLarge := &problem.RequestError{Status: http.StatusRequestEntityTooLarge, Description: "a push may have 1 MiB at most", Closes: r.ProtoMajor == 1}
+	if r.ContentLength > message.MaxBody {
+		return nil, tooLarge
+	}
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(bodyTimeout)) // not every connection takes one
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, message.MaxBody))
+	switch {
+	case errors.As(err, new(*http.MaxBytesError)):
+		return nil, tooLarge
+	case err != nil:
+		return nil, &problem.RequestError{Status: http.StatusBadRequest, Description: "the body did not arrive in time, or ended early", Closes: r.ProtoMajor == 1}
+	}
+	_ = control.SetReadDeadline(time.Time{})
+	return body, nil
+}
+
+// maxReply bounds what is kept of a backend's answer. WeChat takes far less.
+const maxReply = 1 << 20
+
+// recorder keeps the backend's answer, to be made a reply of.
+type recorder struct {
+	header   http.Header
+	status   int
+	body     bytes.Buffer
+	tooLarge bool
+}
+
+func (r *recorder) Header() http.Header { return r.header }
+
+func (r *recorder) WriteHeader(status int) {
+	if r.status == 0 && status >= 200 { // an interim answer is none
+		r.status = status
+	}
+}
+
+func (r *recorder) Write(b []byte) (int, error) {
+	r.WriteHeader(http.StatusOK)
+	if r.body.Len()+len(b) > maxReply {
+		r.tooLarge = true
+		return len(b), nil
+	}
+	return r.body.Write(b)
+}
+
+// Flush does nothing: the answer is read to its end before it goes on.
+func (r *recorder) Flush() {}
+
+var (
+	_ http.ResponseWriter = (*recorder)(nil)
+	_ http.Flusher        = (*recorder)(nil)
+)

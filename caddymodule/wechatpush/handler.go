@@ -1,0 +1,245 @@
+// handler.go: the way of a push through the directive.
+
+// Package wechatpush is the directive `wechat_push`: it receives what WeChat pushes for
+// an app, and hands it on in the clear.
+package wechatpush
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/apps"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/engine"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/gate"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/message"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/problem"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/wechat"
+)
+
+func init() { caddy.RegisterModule(new(Handler)) }
+
+// Handler receives what WeChat pushes for an app (消息推送) and hands it to the next
+// handler, a `reverse_proxy`, in the clear: with the same method and path, without
+// WeChat's query parameters, the message as body, and these request headers:
+//
+// Header | Value
+// -------|------
+// `X-WeChat-Push` | the MsgType, such as `text`, or `event/` and the Event
+// `X-WeChat-AppID` | the app's AppID
+//
+// A push whose signature, time or encryption does not hold reaches nobody. A message
+// that the backend has accepted, with any 2xx, does not reach it again, on all nodes
+// that share a store. An answer other than 2xx, or none within 4.5 s, has WeChat send
+// the message again. An answer with a body goes back to WeChat as the reply, encrypted
+// and signed where the message was.
+//
+// A user who cancels their WeChat account, or withdraws everything from the app, is
+// logged out of it everywhere before the backend is told.
+//
+// A `wechat_auth` that follows lets a verified push through without a session. The
+// directive needs the app `wechat`.
+type Handler struct {
+	// The AppID of the app, which has the option `push`. Default: the one that has it.
+	AppID string `json:"app,omitempty"`
+
+	app        *apps.App
+	engine     *engine.Engine
+	deliveries message.Deliveries
+	logger     *zap.Logger
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.wechat_push",
+		New: func() caddy.Module { return new(Handler) },
+	}
+}
+
+// Provision sets up the handler.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	app, err := wechat.Configured(ctx, "wechat_push")
+	if err != nil {
+		return err
+	}
+	h.logger, h.engine = ctx.Logger(), app.Engine()
+	if h.app, err = app.PushApp(h.AppID); err != nil {
+		return err
+	}
+	h.deliveries = message.Deliveries{Shared: h.engine.Sessions.Messages(), Now: time.Now}
+	return nil
+}
+
+const (
+	// patience is how long a message may take; WeChat waits 5 s.
+	patience = 4500 * time.Millisecond
+
+	// bodyTimeout bounds the reading of a push.
+	bodyTimeout = 3 * time.Second
+
+	// retryAfter is when WeChat, or a test, may send again.
+	retryAfter = 5 * time.Second
+)
+
+// ServeHTTP verifies a push and hands it on. Every answer is its own: the backend's goes
+// through it.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request, next caddyhttp.Handler) error {
+	r := gate.Scrub(req)
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return h.refuse(w, message.ErrForged)
+	}
+	switch r.Method {
+	case http.MethodGet:
+		return h.echo(w, query)
+	case http.MethodPost:
+		return h.receive(w, r, query, next)
+	}
+	return problem.Problem{
+		Status: http.StatusMethodNotAllowed, Code: "invalid_request", Reason: "method",
+		Description: "WeChat pushes by POST, and tries the address by GET", Allow: "GET, POST",
+	}.Write(w)
+}
+
+// echo answers WeChat's console, which tries the address before it uses it.
+func (h *Handler) echo(w http.ResponseWriter, query url.Values) error {
+	text, err := h.app.Push.Echo(query, time.Now())
+	if err != nil {
+		return h.refuse(w, err)
+	}
+	return answer(w, []byte(text), "text/plain; charset=utf-8")
+}
+
+func (h *Handler) receive(w http.ResponseWriter, r gate.Clean, query url.Values, next caddyhttp.Handler) error {
+	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	defer cancel()
+	body, err := readBody(w, r.Request)
+	if err != nil {
+		return problem.Classify(err).Write(w)
+	}
+	m, err := h.app.Push.Open(query, r.Header.Get("Content-Type"), body, time.Now())
+	if err != nil {
+		return h.refuse(w, err)
+	}
+	// before the backend is told, and not without it: a user who is gone must be nobody
+	if appid, openid, ok := m.EndsUser(); ok && h.engine.Apps.Find(appid) != nil {
+		ended, err := h.engine.Sessions.EndUser(ctx, appid, openid)
+		if err != nil {
+			return h.again(w, m, "ending the sessions of a user who is gone", err)
+		}
+		h.engine.Log.Revocation("user by "+m.Type(), appid+"/"+openid, ended)
+	}
+	var reply recorder
+	outcome, err := h.deliveries.Deliver(ctx, h.app.AppID+" "+m.Key(), func(ctx context.Context) bool {
+		reply = recorder{header: make(http.Header)}
+		return h.deliver(ctx, &reply, r, m, query, next)
+	})
+	switch {
+	case err != nil:
+		return h.again(w, m, "delivering a message", err)
+	case outcome == message.Rejected:
+		return h.again(w, m, "the backend did not accept a message", nil)
+	case outcome == message.Repeated:
+		return answer(w, []byte(message.Success), "text/plain; charset=utf-8")
+	}
+	text, contentType, err := m.Reply(reply.body.Bytes(), reply.header.Get("Content-Type"), time.Now())
+	if err != nil {
+		// accepted all the same: sent again, the backend would act twice
+		h.logger.Warn("the backend's reply to a push cannot be sent", zap.String("appid", h.app.AppID), zap.String("type", m.Type()), zap.Error(err))
+		return answer(w, []byte(message.Success), "text/plain; charset=utf-8")
+	}
+	return answer(w, text, contentType)
+}
+
+// deliver hands the message to what follows, and reports whether that accepted it.
+func (h *Handler) deliver(ctx context.Context, w *recorder, r gate.Clean, m *message.Message, query url.Values, next caddyhttp.Handler) bool {
+	push := &gate.Push{AppID: h.app.AppID, Type: m.Type()}
+	if repl, ok := ctx.Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+		// a wechat_auth that follows lets this through
+		repl.Map(func(key string) (any, bool) { return push, key == gate.CallerKey })
+	}
+	out := r.WithContext(ctx)
+	out.Header = r.Header.Clone()
+	clean := gate.Clean{Request: out}
+	clean.IdentifyPush(push)
+	for _, name := range []string{"Content-Encoding", "Transfer-Encoding", "Expect", "Authorization", "Cookie"} {
+		delete(out.Header, name)
+	}
+	out.Header["Content-Type"] = []string{m.ContentType}
+	out.Header["Content-Length"] = []string{strconv.Itoa(len(m.Body))}
+	out.Body, out.ContentLength, out.TransferEncoding = io.NopCloser(bytes.NewReader(m.Body)), int64(len(m.Body)), nil
+
+	u := *r.URL
+	u.RawQuery = withoutWeChat(query).Encode()
+	out.URL, out.RequestURI = &u, u.RequestURI()
+
+	err := next.ServeHTTP(w, out)
+	if err != nil {
+		h.logger.Warn("handing a push to the backend", zap.String("appid", h.app.AppID), zap.String("type", m.Type()), zap.Error(err))
+		return false
+	}
+	return ctx.Err() == nil && w.status/100 == 2 && !w.tooLarge
+}
+
+// withoutWeChat leaves a query without the parameters that WeChat adds.
+func withoutWeChat(query url.Values) url.Values {
+	rest := make(url.Values, len(query))
+	for name, values := range query {
+		switch name {
+		case "signature", "timestamp", "nonce", "openid", "encrypt_type", "msg_signature", "echostr":
+		default:
+			rest[name] = values
+		}
+	}
+	return rest
+}
+
+// refuse is the one answer to all that is no push of WeChat to this app.
+func (h *Handler) refuse(w http.ResponseWriter, err error) error {
+	h.logger.Debug("refused", zap.String("appid", h.app.AppID), zap.Error(err))
+	return problem.Problem{
+		Status: http.StatusForbidden, Code: "access_denied", Reason: "forged",
+		Description: "this is not a push of WeChat to this app",
+	}.Write(w)
+}
+
+// again has WeChat send the message again.
+func (h *Handler) again(w http.ResponseWriter, m *message.Message, what string, err error) error {
+	level := h.logger.Warn
+	if errors.Is(err, message.ErrUnderway) {
+		level = h.logger.Info
+	}
+	level(what, zap.String("appid", h.app.AppID), zap.String("type", m.Type()), zap.Error(err))
+	return problem.Problem{
+		Status: http.StatusServiceUnavailable, Code: "temporarily_unavailable", Reason: "push", RetryAfter: retryAfter,
+		Description: "the message was not accepted: send it again",
+	}.Write(w)
+}
+
+func answer(w http.ResponseWriter, body []byte, contentType string) error {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Type", contentType)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(http.StatusOK)
+	_, _ = w.Write(body) // WeChat is gone: nobody is left to tell
+	return nil
+}
+
+// Interface guards
+var (
+	_ caddy.Module                = (*Handler)(nil)
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+)
