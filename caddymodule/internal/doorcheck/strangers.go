@@ -10,7 +10,7 @@ import (
 
 // names are headers by which a backend could be told of a user, as they are meant.
 var names = []string{
-	"X-WeChat-OpenID", "X-WeChat-AppID", "X-WeChat-UnionID", "X-WeChat-UserInfo", "X-WeChat-Phone", "X-WeChat-Assertion",
+	"X-WeChat-OpenID", "X-WeChat-AppID", "X-WeChat-UnionID", "X-WeChat-UserInfo", "X-WeChat-Phone", "X-WeChat-Assertion", "X-WeChat-Push",
 	"X-WX-OPENID", "X-WX-APPID", "X-WX-UNIONID", "X-WX-SOURCE", "X-WX-FROM-OPENID",
 }
 
