@@ -18,6 +18,7 @@ import (
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/apps"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/engine"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/gate"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/opendata"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/option"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/weixin"
@@ -88,6 +89,7 @@ type App struct {
 	taken     []func() error // gives back what was taken from pools
 	engine    *engine.Engine
 	ctx       caddy.Context
+	asserter  *gate.Asserter               // once a directive asked for it
 	starting  []func(*caddyhttp.App) error // see OnStart
 	stop      context.CancelFunc
 	stopped   chan struct{}

@@ -24,7 +24,7 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "wechat",
-		Usage: "sessions|revoke|token|keys",
+		Usage: "sessions|revoke|token|keys|check",
 		Short: "Looks after the sessions and keys of the WeChat login gateway",
 		Long: `
 Looks after the sessions and keys of the WeChat login gateway.
@@ -39,7 +39,7 @@ the reason is on standard error.`,
 			cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 				return fmt.Errorf("%w (what begins with a dash and is no option goes last, behind --: %s -- <id>)", withoutTokens(err), cmd.CommandPath())
 			})
-			cmd.AddCommand(sessionsCommand(), revokeCommand(), tokenCommand(), keysCommand())
+			cmd.AddCommand(sessionsCommand(), revokeCommand(), tokenCommand(), keysCommand(), checkCommand())
 			hideTokens(cmd)
 		},
 	})

@@ -101,5 +101,8 @@ func (a *App) Asserter() (*gate.Asserter, error) {
 	if err := a.CheckAsserts(); err != nil {
 		return nil, err
 	}
-	return gate.NewAsserter(a.engine.Gate), nil
+	if a.asserter == nil {
+		a.asserter = gate.NewAsserter(a.engine.Gate) // one for all: a session's assertions are of one audience mostly
+	}
+	return a.asserter, nil
 }

@@ -1,0 +1,214 @@
+// check_test.go: wechat_check on a real listener: bodies that do not come, upgrades,
+// HTTP/2 in clear, servers beside it, and assertions up to the backend's verdict.
+
+package integration
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"strings"
+	"testing"
+	"time"
+)
+
+// startCheck runs a gateway whose check is at the returned client.
+func startCheck(t *testing.T, block, wechat string) (*gateway, *client) {
+	t.Helper()
+	port := portOf(freeAddr(t))
+	gw := start(t, setup{
+		Sites:  "http://:" + port + " {\n bind 127.0.0.1\n wechat_check {\n" + block + "\n}\n}",
+		Wechat: inMemory + wechat, Sim: simWithoutUnionID(),
+	})
+	c := *gw.h1
+	c.Addr = "127.0.0.1:" + port
+	c.Base = "http://" + c.Addr
+	return gw, &c
+}
+
+// An answer comes at once, whatever is announced and not sent; and what a request asks
+// of its connection changes nothing.
+func TestCheckWaitsForNothing(t *testing.T) {
+	gw, c := startCheck(t, "", "")
+	token := login(t, gw, alice)
+	for name, rest := range map[string]string{
+		"a body that does not come":    "Content-Length: 1000000\n\n",
+		"half a body":                  "Content-Length: 10\n\n12345",
+		"chunks that do not come":      "Transfer-Encoding: chunked\n\n",
+		"half a chunk":                 "Transfer-Encoding: chunked\n\n10\nhalf",
+		"leave to send a body":         "Expect: 100-continue\nContent-Length: 10\n\n",
+		"websocket":                    "Connection: Upgrade\nUpgrade: websocket\nSec-WebSocket-Version: 13\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\n\n",
+		"h2c":                          "Connection: Upgrade, HTTP2-Settings\nUpgrade: h2c\nHTTP2-Settings: AAMAAABkAAQAAP__\n\n",
+		"a WebSocket with half a body": "Connection: Upgrade\nUpgrade: websocket\nContent-Length: 10\n\n12345",
+	} {
+		for _, method := range []string{"GET", "POST", "OPTIONS", "PUT"} {
+			for credential, want := range map[string]int{"Authorization: Bearer " + token + "\n": 200, "": 401} {
+				conn := dialRaw(t, c.Addr)
+				conn.SetDeadline(time.Now().Add(2 * time.Second))
+				conn.send(t, crlf(method+" /x HTTP/1.1\nHost: nobody.example\n"+credential+rest))
+				got := conn.read(t, method)
+				conn.Close()
+				if got.Status != want || want == 200 && got.Header.Get("X-WeChat-OpenID") != alice {
+					t.Errorf("%s, %s: %d %v; want %d", name, method, got.Status, got.Header, want)
+				}
+			}
+		}
+	}
+	// keep-alive: many checks on one connection, each its own
+	conn := dialRaw(t, c.Addr)
+	for i := range 20 {
+		credential, want := "Authorization: Bearer "+token+"\n", 200
+		if i%2 == 1 {
+			credential, want = "", 401
+		}
+		conn.send(t, crlf("GET / HTTP/1.1\nHost: x\n"+credential+"\n"))
+		if got := conn.read(t, "GET"); got.Status != want {
+			t.Fatalf("request %d of a connection: %d; want %d", i, got.Status, want)
+		}
+	}
+	// a logout is known to the next check
+	requireStatus(t, gw.h1.do(t, call{Method: "POST", Target: "/wechat/logout", Token: token}), 204)
+	requireStatus(t, c.do(t, call{Token: token}), 401)
+	// the hosts and paths of other requests are no way past it
+	for _, host := range []string{"localhost", "127.0.0.1:2019", "a.example", "[::1]", "..", "x:1:2", "a b"} {
+		conn := dialRaw(t, c.Addr)
+		conn.send(t, crlf("GET /../wechat/jwks.json HTTP/1.1\nHost: "+host+"\n\n"))
+		if got := conn.read(t, "GET"); got.Status != 401 && got.Status != 400 {
+			t.Errorf("Host %q: %d", host, got.Status)
+		}
+		conn.Close()
+	}
+}
+
+// Another server that gets requests to the check's port is an error when the
+// configuration starts; the one that is running goes on.
+func TestCheckIsAloneOnItsPort(t *testing.T) {
+	gw, c := startCheck(t, "", "")
+	token := login(t, gw, alice)
+	port := portOf(c.Addr)
+	sites := "http://:" + port + " {\n bind 127.0.0.1\n wechat_check\n}\n"
+	for name, other := range map[string]string{
+		"everywhere":    "http://:" + port + " {\n bind 0.0.0.0\n respond ok\n}",
+		"IPv6 loopback": "http://:" + port + " {\n bind ::1\n respond ok\n}",
+		"with a host":   "http://a.example:" + port + " {\n bind 127.0.0.2\n respond ok\n}",
+	} {
+		err := gw.load(setup{Sites: sites + other, Wechat: inMemory})
+		if err == nil || !strings.Contains(err.Error(), "wechat_check must be reached by every request on its listener, and server ") {
+			t.Errorf("%s: %v", name, err)
+		}
+		requireStatus(t, c.do(t, call{Token: token}), 200)
+	}
+	if err := gw.load(setup{Sites: sites + "http://:" + portOf(freeAddr(t)) + " {\n bind 127.0.0.1\n respond ok\n}", Wechat: inMemory}); err != nil {
+		t.Errorf("a server on another port: %v", err)
+	}
+}
+
+// The backend's view of assertions: a signature that the published key verifies, claims
+// about this session, and nothing of the kind for the gateway to take as a token.
+func TestAssertions(t *testing.T) {
+	port := portOf(freeAddr(t))
+	gw := start(t, setup{
+		Auth:   "wechat_auth {\n assertion\n headers wechat cloudrun\n}",
+		Sites:  "http://:" + port + " {\n bind 127.0.0.1\n wechat_check {\n assertion orders\n}\n}",
+		Wechat: inMemory + "token {\n algorithm ES256\n}\n",
+	})
+	check := *gw.h1
+	check.Addr = "127.0.0.1:" + port
+	check.Base = "http://" + check.Addr
+	token := login(t, gw, alice)
+	keys := gw.h1.do(t, call{Target: "/wechat/jwks.json"}).Body
+
+	var first string
+	gw.each(t, func(t *testing.T, c *client) {
+		requireStatus(t, c.do(t, call{Target: "/me", Token: token}), 200)
+		seen := gw.up.only(t)
+		got := verifyAssertion(t, seen.get("X-WeChat-Assertion"), keys)
+		if got["aud"] != "localhost" || got["sub"] != alice || got["appid"] != appA || got["sid"] != idOf(t, token) || got["unionid"] != seen.get("X-WeChat-UnionID") {
+			t.Errorf("claims %v", got)
+		}
+		if seen.get("X-WX-OPENID") != alice || seen.get("X-WX-SOURCE") != "wx_client" || seen.get("X-WX-APPID") != appA {
+			t.Errorf("the headers of Cloud Run:\n%s", seen.Raw)
+		}
+		if first == "" {
+			first = seen.get("X-WeChat-Assertion")
+		}
+		if seen.get("X-WeChat-Assertion") != first {
+			t.Error("a warm request was signed again")
+		}
+	})
+	got := check.do(t, call{Token: token})
+	if claims := verifyAssertion(t, got.Header.Get("X-WeChat-Assertion"), keys); claims["aud"] != "orders" || claims["sub"] != alice {
+		t.Errorf("the check's claims %v", claims)
+	}
+	for _, assertion := range []string{first, got.Header.Get("X-WeChat-Assertion")} {
+		requireRefused(t, gw.h1.do(t, call{Target: "/me", Token: assertion}))
+		requireStatus(t, check.do(t, call{Token: assertion}), 401)
+	}
+	requireNoUpstream(t, gw)
+}
+
+// verifyAssertion does what a backend does, and returns the claims.
+func verifyAssertion(t *testing.T, text, jwks string) map[string]any {
+	t.Helper()
+	decode := func(s string) []byte {
+		b, err := base64.RawURLEncoding.DecodeString(s)
+		if err != nil {
+			t.Fatalf("not base64url: %q", s)
+		}
+		return b
+	}
+	parts := strings.Split(text, ".")
+	if len(parts) != 3 {
+		t.Fatalf("no assertion: %q", text)
+	}
+	var head struct{ Alg, Kid, Typ string }
+	var set struct{ Keys []struct{ Kid, X, Y string } }
+	var claims map[string]any
+	for part, v := range map[string]any{string(decode(parts[0])): &head, jwks: &set, string(decode(parts[1])): &claims} {
+		if err := json.Unmarshal([]byte(part), v); err != nil {
+			t.Fatalf("%v: %s", err, part)
+		}
+	}
+	if head.Alg != "ES256" || head.Typ != "wechat-assertion+jwt" {
+		t.Errorf("header %+v", head)
+	}
+	sum, signature := sha256.Sum256([]byte(parts[0]+"."+parts[1])), decode(parts[2])
+	verified := false
+	for _, key := range set.Keys {
+		public := &ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int).SetBytes(decode(key.X)), Y: new(big.Int).SetBytes(decode(key.Y))}
+		verified = verified || key.Kid == head.Kid && len(signature) == 64 &&
+			ecdsa.Verify(public, sum[:], new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:]))
+	}
+	if !verified {
+		t.Errorf("no published key verifies %s with %s", text, jwks)
+	}
+	if left := time.Until(time.Unix(int64(claims["exp"].(float64)), 0)); left < 30*time.Second || left > time.Minute {
+		t.Errorf("%v left", left)
+	}
+	if claims["iss"] != "wechat-gateway" || fmt.Sprint(claims["exp"].(float64)-claims["iat"].(float64)) != "60" {
+		t.Errorf("claims %v", claims)
+	}
+	return claims
+}
+
+// A login's client address is what the proxy says, and not what its client says.
+func TestDoorLoginRate(t *testing.T) {
+	for _, kind := range doorKinds {
+		t.Run(kind, func(t *testing.T) {
+			d := startDoor(t, kind, "store memory\nlogin_rate 3 1m\n")
+			statuses := make(map[int]int)
+			for i := range 6 {
+				x := loginCall(d.gw, appA, alice)
+				x.Header["X-Forwarded-For"] = []string{fmt.Sprint("203.0.113.", i)}
+				statuses[d.c.do(t, x).Status]++
+			}
+			if statuses[200] != 3 || statuses[429] != 3 {
+				t.Errorf("a client's X-Forwarded-For made other clients of it: %v", statuses)
+			}
+		})
+	}
+}
