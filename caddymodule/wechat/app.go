@@ -20,6 +20,7 @@ import (
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/engine"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/opendata"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/option"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/version"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/weixin"
 )
 
@@ -252,8 +253,10 @@ func checkDataMaxAge(d caddy.Duration) error {
 // Caddy starts apps in any order.
 type starter interface{ Start() error }
 
-// Start has the store start, and begins the upkeep.
+// Start has the store start, and begins the upkeep. It tells the log what an operator
+// should know of the configuration.
 func (a *App) Start() error {
+	a.logger.Info("WeChat login gateway", zap.String("version", version.String()), zap.String("store", storeName(a.engine.Store)))
 	if err := a.checkServers(); err != nil {
 		return err
 	}
@@ -262,6 +265,7 @@ func (a *App) Start() error {
 			return err
 		}
 	}
+	a.tellStoreChange()
 	ctx, cancel := context.WithCancel(context.Background())
 	a.stop, a.stopped = cancel, make(chan struct{})
 	go func() {

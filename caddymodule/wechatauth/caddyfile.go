@@ -99,7 +99,7 @@ func (h *Handler) unmarshal(d *caddyfile.Dispenser, configured *wechat.App) erro
 		case "assertion":
 			err = h.unmarshalAssertion(d, configured)
 		default:
-			err = d.Errf("unknown wechat_auth option %q: there are public, app, prefix, cookie, web_login, forward_token, headers and assertion", name)
+			err = d.Errf("unknown wechat_auth option%s: there are public, app, prefix, cookie, web_login, forward_token, headers and assertion", option.Name(name))
 		}
 		if err != nil {
 			return err
