@@ -24,7 +24,7 @@ var floors = [][]string{
 	{"internal/vouch"},
 	{"internal/endpoint"},
 	{"internal/engine"},
-	{"internal/option", "internal/reach"},
+	{"internal/option", "internal/reach", "internal/openconfig"},
 	{"wechat"},
 	{"wechatauth", "wechathealth", "wechatcheck", "wechatapi", "wechatpush"},
 	{""},

@@ -79,6 +79,12 @@ type App struct {
 	// or, without those, a key is made once and kept in Caddy's storage.
 	SealKeyFiles []string `json:"seal_key_files,omitempty"`
 
+	// Upstreams of `reverse_proxy` that are meant to be reached without `wechat_auth`,
+	// too, as they are written there. Of others the log warns when a configuration is
+	// loaded: one that is behind the gate on one route and open on another, or before
+	// it in a route. Default: none
+	Unguarded []string `json:"unguarded,omitempty"`
+
 	// What was resolved stays out of the fields above: they may be shown.
 
 	logger    *zap.Logger
@@ -266,6 +272,9 @@ func (a *App) Start() error {
 		}
 	}
 	a.tellStoreChange()
+	if err := a.tellOpenings(); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	a.stop, a.stopped = cancel, make(chan struct{})
 	go func() {
