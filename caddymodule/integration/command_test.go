@@ -249,3 +249,28 @@ func TestCommandHelp(t *testing.T) {
 		}
 	}
 }
+
+// What a person types who does not know the commands yet.
+func TestCommandGuides(t *testing.T) {
+	gw := startAdmin(t, setup{Wechat: inMemory, Admin: true})
+	for _, roof := range []string{"wechat", "wechat token"} {
+		runCaddy(t, "", strings.Fields(roof)...).require(t, 0, "Usage:", "Available Commands:")
+	}
+	gw.wechat(t, "sessions", appA).require(t, 1, "this is an AppID", "caddy wechat sessions <appid> <openid>")
+	gw.wechat(t, "revoke", appA).require(t, 1, "caddy wechat revoke <appid> <openid>")
+	for _, command := range []string{"sessions", "revoke"} {
+		gw.wechat(t, command, appB, alice).require(t, 1, "404", "this app is not configured here", appA)
+	}
+	out := runCaddy(t, "", "wechat", "version")
+	out.require(t, 0)
+	version := strings.TrimSuffix(out.stdout, "\n")
+	if version == "" || strings.Contains(version, "\n") {
+		t.Errorf("version %q", out.stdout)
+	}
+	if line := gw.awaitLog(t, "WeChat login gateway"); line["version"] != version || line["store"] != "memory" {
+		t.Errorf("the log says %v, want version %q", line, version)
+	}
+	if all := gw.ask(t, "GET", "/metrics"); !strings.Contains(all.Body, `caddy_wechat_build_info{version="`+version+`"} 1`) {
+		t.Errorf("no build_info in the metrics: %.300s", all.Body)
+	}
+}

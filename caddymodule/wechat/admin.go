@@ -100,6 +100,19 @@ func adminJSON(w http.ResponseWriter, v any) error {
 	return json.NewEncoder(w).Encode(v)
 }
 
+// adminKnows refuses an app that is not configured: a revocation that names another by
+// a slip must not look as if it had been done.
+func adminKnows(e *engine.Engine, appid string) error {
+	if e.Apps.Find(appid) != nil {
+		return nil
+	}
+	var appids []string
+	for _, app := range e.Apps {
+		appids = append(appids, app.AppID)
+	}
+	return adminError(http.StatusNotFound, "this app is not configured here: there are %s", strings.Join(appids, ", "))
+}
+
 // adminSession is a session as an operator sees it.
 type adminSession struct {
 	ID        string `json:"id"`
@@ -123,6 +136,9 @@ func adminListSessions(ctx context.Context, e *engine.Engine, w http.ResponseWri
 	appid, openid := r.URL.Query().Get("appid"), r.URL.Query().Get("openid")
 	if appid == "" || openid == "" {
 		return adminError(http.StatusBadRequest, "both appid and openid are required")
+	}
+	if err := adminKnows(e, appid); err != nil {
+		return err
 	}
 	list, err := e.Sessions.List(ctx, appid, openid)
 	if err != nil {
@@ -172,6 +188,9 @@ func adminEndUser(ctx context.Context, e *engine.Engine, w http.ResponseWriter, 
 	appid, openid, ok := strings.Cut(rest, "/")
 	if !ok || appid == "" || openid == "" || strings.Contains(openid, "/") {
 		return adminError(http.StatusBadRequest, "the path is /wechat/users/<appid>/<openid>")
+	}
+	if err := adminKnows(e, appid); err != nil {
+		return err
 	}
 	ended, err := e.Sessions.EndUser(ctx, appid, openid)
 	if err != nil {

@@ -21,6 +21,7 @@ import (
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/gate"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/opendata"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/option"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/version"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/weixin"
 )
 
@@ -78,6 +79,12 @@ type App struct {
 	// `memory`, which keeps nothing. Default: derived from the token's key files,
 	// or, without those, a key is made once and kept in Caddy's storage.
 	SealKeyFiles []string `json:"seal_key_files,omitempty"`
+
+	// Upstreams of `reverse_proxy` that are meant to be reached without `wechat_auth`,
+	// too, as they are written there. Of others the log warns when a configuration is
+	// loaded: one that is behind the gate on one route and open on another, or before
+	// it in a route. Default: none
+	Unguarded []string `json:"unguarded,omitempty"`
 
 	// What was resolved stays out of the fields above: they may be shown.
 
@@ -254,8 +261,10 @@ func checkDataMaxAge(d caddy.Duration) error {
 // Caddy starts apps in any order.
 type starter interface{ Start() error }
 
-// Start has the store start, and begins the upkeep.
+// Start has the store start, and begins the upkeep. It tells the log what an operator
+// should know of the configuration.
 func (a *App) Start() error {
+	a.logger.Info("WeChat login gateway", zap.String("version", version.String()), zap.String("store", storeName(a.engine.Store)))
 	if err := a.checkServers(); err != nil {
 		return err
 	}
@@ -263,6 +272,10 @@ func (a *App) Start() error {
 		if err := store.Start(); err != nil {
 			return err
 		}
+	}
+	a.tellStoreChange()
+	if err := a.tellOpenings(); err != nil {
+		return err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	a.stop, a.stopped = cancel, make(chan struct{})

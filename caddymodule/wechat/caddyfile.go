@@ -54,6 +54,7 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 //			...
 //		}
 //		seal_key_file <path>...
+//		unguarded <upstream>...
 //	}
 //
 // Only app is required; it may be repeated, once for each app.
@@ -105,11 +106,15 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			if a.SealKeyFiles = d.RemainingArgs(); len(a.SealKeyFiles) == 0 || slices.Contains(a.SealKeyFiles, "") {
 				err = d.Err("seal_key_file takes the paths of files, the one that seals first")
 			}
+		case "unguarded":
+			if a.Unguarded = d.RemainingArgs(); len(a.Unguarded) == 0 || slices.Contains(a.Unguarded, "") {
+				err = d.Err("unguarded takes the upstreams that are meant to be reached without wechat_auth, as reverse_proxy has them, such as  unguarded localhost:3000")
+			}
 		case "store":
 			a.StoreRaw, err = unmarshalStore(d)
 		default:
 			err = d.Errf("unknown wechat option%s: there are app, api_base, open_base, api_timeout, session_lifetime, "+
-				"sessions_per_user, data_max_age, login_rate, token, store and seal_key_file", option.Name(name))
+				"sessions_per_user, data_max_age, login_rate, token, store, seal_key_file and unguarded", option.Name(name))
 		}
 		if err != nil {
 			return err

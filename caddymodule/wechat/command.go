@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -18,19 +19,21 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/option"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/version"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "wechat",
-		Usage: "sessions|revoke|token|keys|check",
+		Usage: "sessions|revoke|token|keys|check|version",
 		Short: "Looks after the sessions and keys of the WeChat login gateway",
 		Long: `
 Looks after the sessions and keys of the WeChat login gateway.
 
 The commands talk to the admin endpoint of a running Caddy, by default
-localhost:2019; say --address where it is another. "token inspect" works offline.
+localhost:2019; say --address where it is another. "token inspect" and "version"
+work offline.
 
 They exit with 0 when they did what was asked, and with 1 when they could not;
 the reason is on standard error.`,
@@ -39,7 +42,7 @@ the reason is on standard error.`,
 			cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 				return fmt.Errorf("%w (what begins with a dash and is no option goes last, behind --: %s -- <id>)", withoutTokens(err), cmd.CommandPath())
 			})
-			cmd.AddCommand(sessionsCommand(), revokeCommand(), tokenCommand(), keysCommand(), checkCommand())
+			cmd.AddCommand(sessionsCommand(), revokeCommand(), tokenCommand(), keysCommand(), checkCommand(), versionCommand())
 			hideTokens(cmd)
 		},
 	})
@@ -63,12 +66,17 @@ func hideTokens(cmd *cobra.Command) {
 // tokenForm finds tokens, whole or in part: their header is JSON and begins so.
 var tokenForm = regexp.MustCompile(`eyJ[A-Za-z0-9_.=-]{8,}`)
 
-// withoutTokens returns err with every token in its text replaced.
+// withoutTokens returns err with every token in its text replaced, and with nothing in
+// it that a terminal would obey.
 func withoutTokens(err error) error {
-	if err == nil || !tokenForm.MatchString(err.Error()) {
+	if err == nil {
+		return nil
+	}
+	text := plain(strings.TrimRight(err.Error(), "\n"))
+	if text = tokenForm.ReplaceAllString(text, "[token]"); text == err.Error() {
 		return err
 	}
-	return errors.New(tokenForm.ReplaceAllString(err.Error(), "[token]"))
+	return errors.New(text)
 }
 
 // needsSubcommand is what a command does that is only the roof over others.
@@ -76,7 +84,24 @@ func needsSubcommand(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 { // not which: it may be a token
 		return fmt.Errorf("there is no such command: see %s --help", cmd.CommandPath())
 	}
-	return fmt.Errorf("say what to do: see %s --help", cmd.CommandPath())
+	return cmd.Help()
+}
+
+func versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Prints the version of the gateway in this binary",
+		Long: `Prints the version of the gateway in this binary, which is not Caddy's. A gateway
+that runs tells it in its log when it starts, and in its metrics as
+caddy_wechat_build_info.`,
+		Example: "  caddy wechat version",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), version.String())
+			return err
+		},
+		SilenceUsage: true,
+	}
 }
 
 // adminFlags are those of all commands that talk to the admin endpoint.
@@ -120,7 +145,7 @@ func sessionsCommand() *cobra.Command {
 		}
 		return show(cmd, raw, "SESSION\tAPP\tOPENID\tUNIONID\tISSUED\tEXPIRES", len(answer.Sessions), func(i int) string {
 			s := answer.Sessions[i]
-			return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s", s.ID, s.AppID, s.OpenID, orDash(s.UnionID), unixTime(s.IssuedAt), unixTime(s.ExpiresAt))
+			return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s", plain(s.ID), plain(s.AppID), plain(s.OpenID), orDash(plain(s.UnionID)), unixTime(s.IssuedAt), unixTime(s.ExpiresAt))
 		})
 	}
 	return cmd
@@ -170,6 +195,8 @@ func userOrID(cmd *cobra.Command, args []string) (appid, openid string, err erro
 	appid, _ = cmd.Flags().GetString("appid")
 	openid, _ = cmd.Flags().GetString("openid")
 	switch {
+	case len(args) == 1 && appid == "" && openid == "" && option.AppIDForm.MatchString(args[0]):
+		return "", "", fmt.Errorf("this is an AppID: say which user's sessions, by the openid behind it:  %s <appid> <openid>", cmd.CommandPath())
 	case len(args) == 1 && appid == "" && openid == "":
 		if !session.ValidID(args[0]) {
 			return "", "", errors.New("this is not a session id: it has 33 characters, as in the log and in the list of a user")
@@ -215,7 +242,11 @@ func askAdmin(cmd *cobra.Command, method, uri string, v any) ([]byte, error) {
 func show(cmd *cobra.Command, raw []byte, header string, rows int, row func(int) string) error {
 	out := cmd.OutOrStdout()
 	if asJSON, _ := cmd.Flags().GetBool("json"); asJSON {
-		_, err := out.Write(raw)
+		text, err := plainJSON(raw)
+		if err != nil {
+			return err
+		}
+		_, err = out.Write(text)
 		return err
 	}
 	if rows == 0 {

@@ -3,14 +3,10 @@
 package wechat
 
 import (
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -64,10 +60,10 @@ func showKeys(cmd *cobra.Command, method, uri string) error {
 	}
 	var rows []string
 	for _, k := range answer.Keys {
-		rows = append(rows, fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s", k.KID, k.Algorithm, k.State, keyTime(k.Created), keyTime(k.ActiveFrom), keyTime(k.VerifiesUntil)))
+		rows = append(rows, fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s", plain(k.KID), plain(string(k.Algorithm)), plain(string(k.State)), keyTime(k.Created), keyTime(k.ActiveFrom), keyTime(k.VerifiesUntil)))
 	}
 	for _, k := range answer.SealKeys {
-		rows = append(rows, fmt.Sprintf("%s\tseal\t%s\t%s\t%s\t%s", k.ID, k.State, keyTime(k.Created), keyTime(k.Created), keyTime(k.OpensUntil)))
+		rows = append(rows, fmt.Sprintf("%s\tseal\t%s\t%s\t%s\t%s", plain(k.ID), plain(string(k.State)), keyTime(k.Created), keyTime(k.Created), keyTime(k.OpensUntil)))
 	}
 	return show(cmd, raw, "KEY\tUSE\tSTATE\tCREATED\tACTIVE FROM\tGOOD UNTIL", len(rows), func(i int) string { return rows[i] })
 }
@@ -110,69 +106,4 @@ not asked: the session id that is shown can be asked for with
 	inspect.SilenceUsage = true
 	cmd.AddCommand(inspect)
 	return cmd
-}
-
-// inspectedToken is what a token says of itself.
-type inspectedToken struct {
-	Header  json.RawMessage `json:"header"`
-	Payload json.RawMessage `json:"payload"`
-	Expired bool            `json:"expired"`
-}
-
-func inspectToken(cmd *cobra.Command, args []string) error {
-	var source io.Reader = cmd.InOrStdin()
-	if len(args) == 1 && args[0] != "-" {
-		source = strings.NewReader(args[0])
-	}
-	text, err := io.ReadAll(io.LimitReader(source, 8<<10))
-	if err != nil {
-		return err
-	}
-	var t inspectedToken
-	parts := strings.Split(strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(string(text)), "Bearer ")), ".")
-	if len(parts) != 3 {
-		return errors.New("this is no token: a token has three parts with a dot between them")
-	}
-	var claims struct {
-		ISS string `json:"iss"`
-		SUB string `json:"sub"`
-		AUD string `json:"aud"`
-		IAT int64  `json:"iat"`
-		EXP int64  `json:"exp"`
-		JTI string `json:"jti"`
-	}
-	var header struct {
-		ALG string `json:"alg"`
-		KID string `json:"kid"`
-	}
-	for _, part := range []struct {
-		text string
-		raw  *json.RawMessage
-		v    any
-	}{{parts[0], &t.Header, &header}, {parts[1], &t.Payload, &claims}} {
-		decoded, err := base64.RawURLEncoding.DecodeString(part.text)
-		if err != nil || json.Unmarshal(decoded, part.v) != nil {
-			return errors.New("this is no token of the gateway: its parts are not JSON in base64url")
-		}
-		*part.raw = decoded
-	}
-	t.Expired = !time.Now().Before(time.Unix(claims.EXP, 0))
-	if asJSON, _ := cmd.Flags().GetBool("json"); asJSON {
-		return json.NewEncoder(cmd.OutOrStdout()).Encode(t)
-	}
-	state := "not expired"
-	if t.Expired {
-		state = "EXPIRED"
-	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), `algorithm   %s
-key         %s
-issuer      %s
-app         %s
-openid      %s
-session     %s
-issued      %s
-expires     %s (%s)
-The signature was not checked.
-`, header.ALG, header.KID, claims.ISS, claims.AUD, claims.SUB, claims.JTI, unixTime(claims.IAT), unixTime(claims.EXP), state)
-	return err
 }

@@ -73,7 +73,7 @@ func (h *Handler) unmarshal(d *caddyfile.Dispenser, configured *wechat.App) erro
 		case "assertion":
 			err = h.unmarshalAssertion(d, configured)
 		default:
-			err = d.Errf("unknown wechat_check option %q: there are app, optional, cookie, headers and assertion", name)
+			err = d.Errf("unknown wechat_check option%s: there are app, optional, cookie, headers and assertion", option.Name(name))
 		}
 		if err != nil {
 			return err

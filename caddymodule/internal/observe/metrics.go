@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/apps"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/version"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
@@ -23,6 +24,7 @@ type Metrics struct {
 	Relayed  *prometheus.CounterVec   // appid, result
 	API      *prometheus.HistogramVec // call, result
 	Store    *prometheus.HistogramVec // op, result
+	Build    *prometheus.GaugeVec     // version
 }
 
 // Destruct implements caddy.Destructor; there is nothing to free.
@@ -41,7 +43,12 @@ func NewMetrics() *Metrics {
 			Namespace: namespace, Subsystem: subsystem, Name: name, Help: help, Buckets: buckets,
 		}, labels)
 	}
+	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Namespace: namespace, Subsystem: subsystem, Name: "build_info", Help: "The version of the gateway; the value is 1.",
+	}, []string{"version"})
+	build.WithLabelValues(version.String()).Set(1)
 	return &Metrics{
+		Build:    build,
 		Logins:   counter("logins_total", "Logins by app and result.", "appid", "result"),
 		Requests: counter("requests_total", "Requests at the gate by app and result; the app is empty when nobody is behind the request.", "appid", "result"),
 		Relayed:  counter("relay_requests_total", "Calls of backends to WeChat's API through the relay by app and result.", "appid", "result"),
@@ -54,7 +61,7 @@ func NewMetrics() *Metrics {
 
 // Collectors are what a registry is to show.
 func (m *Metrics) Collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.Logins, m.Requests, m.Relayed, m.API, m.Store}
+	return []prometheus.Collector{m.Build, m.Logins, m.Requests, m.Relayed, m.API, m.Store}
 }
 
 // countTimeout is how long the store may take to count for one scrape.

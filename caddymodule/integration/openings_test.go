@@ -1,0 +1,47 @@
+// openings_test.go: a configuration that is open says so in the log when it is loaded,
+// and does what the warning says.
+
+package integration
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestOpenConfigurationIsTold(t *testing.T) {
+	site := "handle /api/* {\n wechat_auth\n reverse_proxy <UPSTREAM>\n}\nhandle {\n reverse_proxy <UPSTREAM>\n}"
+	gw := start(t, setup{Site: site})
+	line := gw.awaitLog(t, `"warn"`, "open configuration: ", "is behind wechat_auth elsewhere")
+	if line["site"] != "localhost" || line["path"] != "*" || !strings.Contains(line["msg"].(string), "unguarded "+gw.up.Addr) {
+		t.Errorf("told as %v", line)
+	}
+	// it is true
+	got := gw.h1.do(t, call{Target: "/other", Header: header("X-WeChat-OpenID", eve)})
+	if seen := gw.up.only(t); got.Status != 200 || !strings.Contains(seen.Raw, eve) {
+		t.Errorf("a forged header does not pass: %d", got.Status)
+	}
+
+	told := strings.Count(gw.logs(t), "open configuration")
+	reload(t, gw, setup{Site: site, Wechat: "unguarded <UPSTREAM>"})
+	if n := strings.Count(gw.logs(t), "open configuration"); n != told {
+		t.Error("told of what is meant")
+	}
+
+	key := filepath.Join(gw.Dir, "token.key")
+	if err := os.WriteFile(key, []byte(strings.Repeat("0123456789abcdef", 4)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	keyed := setup{Wechat: "token {\n key_file <DIR>/token.key\n}"}
+	reload(t, gw, keyed)
+	gw.awaitLog(t, `"warn"`, "token key_file", "can be read by other users", "chmod 600", key)
+	if err := os.Chmod(key, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	told = strings.Count(gw.logs(t), "can be read by other users")
+	reload(t, gw, keyed)
+	if n := strings.Count(gw.logs(t), "can be read by other users"); n != told {
+		t.Error("told of a file that nobody else can read")
+	}
+}
