@@ -54,7 +54,7 @@ func runCheck(cmd *cobra.Command, args []string) error {
 	opts.Insecure, _ = cmd.Flags().GetBool("insecure")
 	file, _ := cmd.Flags().GetString("token")
 	var err error
-	if opts.Token, err = readToken(cmd, file); err != nil {
+	if opts.Token, err = tokenFrom(cmd, file); err != nil {
 		return err
 	}
 	if opts.Token == "" && (opts.Echo != "" || opts.Logout != "") {
@@ -96,8 +96,8 @@ func runCheck(cmd *cobra.Command, args []string) error {
 	return fmt.Errorf("%w: %d of %d questions", errThrough, len(report.Findings), report.Asked)
 }
 
-// readToken reads the token from a file or from standard input.
-func readToken(cmd *cobra.Command, file string) (string, error) {
+// tokenFrom reads the token from a file or from standard input.
+func tokenFrom(cmd *cobra.Command, file string) (string, error) {
 	if file == "" {
 		return "", nil
 	}
