@@ -1,0 +1,114 @@
+// show.ts: puts what was seen into the three columns and the list below them.
+
+import { curl } from './curl'
+import type { Place, Settings, Sighting } from './demo'
+import type { Outcome } from './steps'
+import { words } from './words'
+
+export const $ = (id: string): HTMLElement => document.getElementById(id)!
+
+/** An element with a class, and with texts and elements in it. Nothing that was seen is ever read as HTML. */
+function el(tag: string, className = '', ...inside: (Node | string)[]): HTMLElement {
+  const element = document.createElement(tag)
+  if (className) element.className = className
+  element.append(...inside)
+  return element
+}
+
+const line = (text: string, className = 'plain') => el('span', className, text)
+const http = (...lines: Node[]) => el('pre', 'http', ...lines)
+
+const badge = (status: number) => el('span', status && status < 400 ? 'status' : 'status bad', status ? String(status) : words().noAnswer)
+
+/** What is as long as a novel is cut for the eye; the whole stands in the list below. */
+const cut = (text: string, length = 260) => text.length > length ? text.slice(0, length) + '…' : text
+
+export function showOutcome(outcome: Outcome | null, step: string): void {
+  const [title = '', about = ''] = words().steps[step] || []
+  const parts: Node[] = [el('p', '', el('strong', '', title), ' ', ...(outcome?.status === undefined ? [] : [badge(outcome.status)]))]
+  if (outcome) parts.push(el('p', 'call', outcome.call), http(line(cut(outcome.text, 700), 'text')))
+  else parts.push(el('p', 'quiet', words().working))
+  parts.push(el('p', 'quiet', about))
+  $('told').replaceChildren(...parts)
+}
+
+/** A later word of a socket. */
+export const addOutcome = (outcome: Outcome) => { $('told').append(http(line(outcome.text, 'text'))) }
+
+export function showSeen(at: Settings, seen: Sighting[], step: string): void {
+  const asks = seen.filter(s => s.place === 'gateway' && s.target !== '/wechat/session')
+  const main = [...asks].reverse().find(s => !/^\/wechat\/(login|logout)/.test(s.target)) || asks[asks.length - 1]
+  const behind = main && seen.find(s => s.place === 'backend' && s.id > main.id && s.target === main.target && s.method === main.method)
+  if (main) {
+    showPassing(main, behind, asks.filter(s => s.target === main.target && s.status === main.status).length, seen)
+    showHeard(behind)
+  }
+  showAsked(seen.filter(s => s.place === 'wechat'))
+  $('exchanges').replaceChildren(...seen.map((s, i) => exchange(at, s, i, step)))
+}
+
+function showPassing(main: Sighting, behind: Sighting | undefined, times: number, seen: Sighting[]): void {
+  const w = words()
+  const same = (list: Sighting['header'], [name, value]: [string, string]) => list.some(([n, v]) => n.toLowerCase() === name.toLowerCase() && v === value)
+  const lines = [line(`${main.method} ${main.target}`, 'first')]
+  for (const field of main.header) lines.push(line(cut(field.join(': ')), !behind || same(behind.header, field) ? 'plain' : 'gone'))
+  for (const field of behind ? behind.header : []) if (!same(main.header, field)) lines.push(line(cut(field.join(': ')), 'added'))
+  const claims = [...seen].reverse().find(s => s.claims)?.claims
+  $('passing').replaceChildren(
+    el('h3', '', w.came + (times > 1 ? ` (${times} ${w.times})` : '')),
+    http(...lines),
+    ...(behind ? [el('p', 'legend', el('span', 'gone', w.legendGone), ' · ', el('span', 'added', w.legendAdded))] : []),
+    el('p', '', behind ? w.passedOn : w.answered, badge(main.status)),
+    ...(behind ? [] : [http(line(cut(main.answerBody, 500)))]),
+    ...(claims ? [el('h3', '', w.token), http(...claims.split('\n').map((part, i) => line(part, i ? 'text' : 'plain')))] : []),
+  )
+}
+
+function showHeard(behind: Sighting | undefined): void {
+  const w = words()
+  if (!behind) return $('heard').replaceChildren(el('p', 'silence', w.silence))
+  const info = behind.header.find(([name]) => name === 'X-WeChat-UserInfo')
+  $('heard').replaceChildren(
+    el('h3', '', w.received),
+    http(line(`${behind.method} ${behind.target}`, 'first'), ...behind.header.map(([name, value]) => line(`${name}: ${value}`, /^x-we?chat-/i.test(name) ? 'added' : 'plain'))),
+    ...(behind.body ? [http(line(behind.body))] : []),
+    ...(info ? [el('h3', '', 'X-WeChat-UserInfo'), http(line(decode(info[1]), 'text'))] : []),
+  )
+}
+
+function decode(value: string): string {
+  const bytes = Uint8Array.from(atob(value.replace(/-/g, '+').replace(/_/g, '/')), c => c.charCodeAt(0))
+  return new TextDecoder().decode(bytes)
+}
+
+function showAsked(calls: Sighting[]): void {
+  if (!calls.length) return $('asked').replaceChildren(el('p', 'quiet', words().notAsked))
+  $('asked').replaceChildren(...calls.slice(-3).map(s => http(line(`${s.method} ${s.target}`, 'first'), line(`${s.status || words().noAnswer} · ${s.took} ms`), line(cut(s.answerBody), 'text'))))
+}
+
+/** Who asks whom. */
+function way(place: Place): string {
+  const w = words()
+  return {
+    phone: `${w.user} → ${w.Wechat}`, gateway: `${w.user} → ${w.Gateway}`, wechat: `${w.Gateway} → ${w.Wechat}`,
+    backend: `${w.Gateway} → ${w.Backend}`, operator: `${w.Operator} → ${w.Gateway}`,
+  }[place]
+}
+
+function exchange(at: Settings, s: Sighting, index: number, step: string): HTMLElement {
+  const w = words()
+  const message = s.method === 'MESSAGE' || s.method === 'CLOSED'
+  const list = (header: Sighting['header'] | null) => (header || []).map(([name, value]) => line(`${name}: ${value}`))
+  const command = curl(at, s, step === 'tamper')
+  const copy = el('button', '', w.copy)
+  copy.onclick = () => navigator.clipboard.writeText(command).then(() => { copy.textContent = w.copied })
+  const item = el('li', s.place, el('details', '',
+    el('summary', '', el('span', 'way', way(s.place)), el('span', 'what', `${s.method} ${s.target}${message ? ' ' + s.body : ''}`), message ? el('span') : badge(s.status), el('span', 'took', message ? '' : `${s.took} ms`)),
+    el('div', 'both',
+      http(line(`${s.method} ${s.target}`, 'first'), ...list(s.header), line(s.body ? '\n' + s.body : '', 'text')),
+      http(line(message ? '' : `${w.answer} ${s.status || ''}`, 'first'), ...list(s.answerHeader), line(s.answerBody ? '\n' + s.answerBody : '', 'text'))),
+    el('div', 'curl', ...(command ? [el('code', '', command), copy] : [el('span', 'quiet', w.noCurl)])),
+  ))
+  item.style.animationDelay = Math.min(index, 12) * 0.08 + 's'
+  return item
+}
