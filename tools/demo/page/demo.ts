@@ -37,6 +37,9 @@ export const settings = (): Promise<Settings> => fetch('/demo/settings').then(js
 
 export const seen = (after: number): Promise<{ seen: Sighting[], last: number }> => fetch('/demo/seen?after=' + after).then(json)
 
+/** The number of the newest exchange. */
+export const now = (): Promise<number> => seen(2 ** 31).then(answer => answer.last)
+
 /** What a hand on the phone, or trouble at WeChat, does: a call of the simulator's. */
 export const simulate = (call: string, data: object): Promise<any> =>
   fetch('/demo/phone/sim/' + call, { method: 'POST', body: JSON.stringify(data) }).then(json)

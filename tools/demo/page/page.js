@@ -1,4 +1,4 @@
-// made by build.mjs from f8ee2ea1867be5629fcb5e9a932179ca7582db4cd0b054ec2a0c1d3ddb1201b8
+// made by build.mjs from 71aa96dbc9f3d29c3246e74f6f33d8dc17eda742fc26333c00715e4e3ea4d214
 "use strict";
 (() => {
   // demo.ts
@@ -9,6 +9,7 @@
   }
   var settings = () => fetch("/demo/settings").then(json);
   var seen = (after) => fetch("/demo/seen?after=" + after).then(json);
+  var now = () => seen(2 ** 31).then((answer) => answer.last);
   var simulate = (call, data) => fetch("/demo/phone/sim/" + call, { method: "POST", body: JSON.stringify(data) }).then(json);
   var operate = (method, path) => fetch("/demo/operator/wechat/" + path, { method }).then(json);
 
@@ -749,6 +750,7 @@
     let app = mini;
     let user = null;
     let socket;
+    let socketGone = Promise.resolve();
     function become(next) {
       user = next;
       changed(next);
@@ -792,6 +794,11 @@
       await operate("GET", `sessions?appid=${appid}&openid=${openid}`);
       await operate("DELETE", `users/${appid}/${openid}`);
     }
+    async function closed(had, after) {
+      const patience = new Promise((resolve) => setTimeout(resolve, 5e3));
+      if (had) await Promise.race([socketGone, patience]);
+      for (let i = 0; had && i < 20 && !(await seen(after)).seen.some((s) => s.method === "CLOSED"); i++) await new Promise((resolve) => setTimeout(resolve, 50));
+    }
     const giveUserInfo = async () => told("gateway.userInfo(detail)", mini.userInfo(await simulate("userinfo", who)));
     const steps = {
       bare: () => raw(),
@@ -830,12 +837,15 @@ gateway.request({ url: '${orders}' })`, askOnly()) : first;
         return new Promise((resolve) => {
           mine.onOpen(() => mine.send({ data: "hello" }));
           mine.onMessage(({ data }) => resolve({ call, status: 101, text: words().says.opened + data }));
-          mine.onClose(({ code }) => {
+          socketGone = new Promise((gone) => mine.onClose(({ code }) => {
             const outcome = { call, text: words().says.ended + code };
             resolve(outcome);
-            if (socket === mine) later(outcome);
-            if (socket === mine) socket = void 0;
-          });
+            if (socket === mine) {
+              later(outcome);
+              socket = void 0;
+            }
+            gone();
+          }));
         });
       },
       ten: async () => {
@@ -849,8 +859,10 @@ gateway.request({ url: '${orders}' })`, askOnly()) : first;
       logout: async () => {
         const left = app;
         await loggedIn();
+        const [had, after] = [!!socket, await now()];
         await left.logout();
         become(null);
+        await closed(had, after);
         const outcome = await told(`gateway.logout()
 gateway.request({ url: '${orders}', login: false })`, left.request({ url: orders, login: false }));
         app = mini;
@@ -874,8 +886,11 @@ gateway.request({ url: '${orders}', login: false })`, left.request({ url: orders
 ${fresh.status} ${fresh.text}` };
       },
       end: async () => {
-        await endAll(await loggedIn());
+        const who2 = await loggedIn();
+        const [had, after] = [!!socket, await now()];
+        await endAll(who2);
         become(null);
+        await closed(had, after);
         return told(`gateway.request({ url: '${orders}', login: false })`, askOnly());
       },
       rotate: async () => {
@@ -938,17 +953,17 @@ gateway.request({ url: '${orders}' })`, askOnly()), status: old.status };
       working(true);
       buttons.forEach((each) => each.dataset.step === step ? each.setAttribute("aria-current", "step") : each.removeAttribute("aria-current"));
       showOutcome(null, step);
-      const { last: after } = await seen(0);
+      const after = await now();
       sessionStorage.setItem("demo-after", String(after));
       const outcome2 = await steps[step]().catch((error) => ({ call: "", status: 0, text: String(error) }));
       await finish(step, outcome2, after);
       $("main").dataset.done = step;
       working(false);
     }
-    function working(now) {
-      busy = now;
-      $("main").dataset.state = now ? "busy" : "idle";
-      buttons.forEach((each) => each.setAttribute("aria-disabled", String(now)));
+    function working(now2) {
+      busy = now2;
+      $("main").dataset.state = now2 ? "busy" : "idle";
+      buttons.forEach((each) => each.setAttribute("aria-disabled", String(now2)));
     }
     buttons.forEach((each) => {
       each.onclick = () => run(each.dataset.step);

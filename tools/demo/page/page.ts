@@ -1,6 +1,6 @@
 // page.ts: puts the page together: words, buttons, one step at a time.
 
-import { seen, settings, type Sighting } from './demo'
+import { now, seen, settings, type Sighting } from './demo'
 import { $, addOutcome, showOutcome, showSeen } from './show'
 import { makeSteps, type Outcome, type User } from './steps'
 import { language, switchLanguage, words } from './words'
@@ -40,7 +40,7 @@ async function begin(): Promise<void> {
     working(true)
     buttons.forEach(each => each.dataset.step === step ? each.setAttribute('aria-current', 'step') : each.removeAttribute('aria-current'))
     showOutcome(null, step)
-    const { last: after } = await seen(0)
+    const after = await now()
     sessionStorage.setItem('demo-after', String(after)) // for a step that ends as a new page
     const outcome = await steps[step]!().catch(error => ({ call: '', status: 0, text: String(error) }))
     await finish(step, outcome, after)

@@ -1,7 +1,7 @@
 // steps.ts: what each button does. All of it goes over the wire, by the client library wherever an app would use it.
 
 import { createGateway, type Gateway, type GatewayError, type Socket } from '../../../client/src/index'
-import { operate, simulate, type Settings } from './demo'
+import { now, operate, seen, simulate, type Settings } from './demo'
 import { words } from './words'
 
 /** What the phone was told, and the call that an app's code makes for it. */
@@ -22,6 +22,7 @@ export function makeSteps(at: Settings, changed: (user: User | null) => void, la
   let app: Gateway = mini
   let user: User | null = null
   let socket: Socket | undefined
+  let socketGone: Promise<unknown> = Promise.resolve()
 
   function become(next: User | null): void {
     user = next
@@ -79,6 +80,13 @@ export function makeSteps(at: Settings, changed: (user: User | null) => void, la
     await operate('DELETE', `users/${appid}/${openid}`)
   }
 
+  /** Until the backend, too, has seen the end of the socket that there was, or for 5 seconds. */
+  async function closed(had: boolean, after: number): Promise<void> {
+    const patience = new Promise(resolve => setTimeout(resolve, 5000))
+    if (had) await Promise.race([socketGone, patience])
+    for (let i = 0; had && i < 20 && !(await seen(after)).seen.some(s => s.method === 'CLOSED'); i++) await new Promise(resolve => setTimeout(resolve, 50))
+  }
+
   const giveUserInfo = async () => told('gateway.userInfo(detail)', mini.userInfo(await simulate('userinfo', who)))
 
   const steps: Record<string, () => Promise<Outcome>> = {
@@ -116,12 +124,15 @@ export function makeSteps(at: Settings, changed: (user: User | null) => void, la
       return new Promise<Outcome>(resolve => {
         mine.onOpen(() => mine.send({ data: 'hello' }))
         mine.onMessage(({ data }) => resolve({ call, status: 101, text: words().says.opened + data }))
-        mine.onClose(({ code }) => {
+        socketGone = new Promise<void>(gone => mine.onClose(({ code }) => {
           const outcome = { call, text: words().says.ended + code }
           resolve(outcome)
-          if (socket === mine) later(outcome)
-          if (socket === mine) socket = undefined
-        })
+          if (socket === mine) {
+            later(outcome)
+            socket = undefined
+          }
+          gone()
+        }))
       })
     },
     ten: async () => {
@@ -134,8 +145,10 @@ export function makeSteps(at: Settings, changed: (user: User | null) => void, la
     logout: async () => {
       const left = app
       await loggedIn()
+      const [had, after] = [!!socket, await now()]
       await left.logout()
       become(null)
+      await closed(had, after)
       const outcome = await told(`gateway.logout()\ngateway.request({ url: '${orders}', login: false })`, left.request({ url: orders, login: false }))
       app = mini
       return outcome
@@ -156,8 +169,11 @@ export function makeSteps(at: Settings, changed: (user: User | null) => void, la
       return { ...fresh, call: 'gateway.userInfo(detail)\ngateway.login()\ngateway.userInfo(detail)', text: `${stale.status} ${stale.text}\n\n${fresh.status} ${fresh.text}` }
     },
     end: async () => {
-      await endAll(await loggedIn())
+      const who = await loggedIn()
+      const [had, after] = [!!socket, await now()]
+      await endAll(who)
       become(null)
+      await closed(had, after)
       return told(`gateway.request({ url: '${orders}', login: false })`, askOnly())
     },
     rotate: async () => {
