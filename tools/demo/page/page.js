@@ -1,4 +1,4 @@
-// made by build.mjs from 71aa96dbc9f3d29c3246e74f6f33d8dc17eda742fc26333c00715e4e3ea4d214
+// made by build.mjs from 841fe376cfca7a5a6f28f87f0d0994d344104112b996442bcbb1c5be176609af
 "use strict";
 (() => {
   // demo.ts
@@ -750,7 +750,7 @@
     let app = mini;
     let user = null;
     let socket;
-    let socketGone = Promise.resolve();
+    let socketGone = Promise.resolve("");
     function become(next) {
       user = next;
       changed(next);
@@ -795,10 +795,12 @@
       await operate("DELETE", `users/${appid}/${openid}`);
     }
     async function closed(had, after) {
-      const patience = new Promise((resolve) => setTimeout(resolve, 5e3));
-      if (had) await Promise.race([socketGone, patience]);
-      for (let i = 0; had && i < 20 && !(await seen(after)).seen.some((s) => s.method === "CLOSED"); i++) await new Promise((resolve) => setTimeout(resolve, 50));
+      if (!had) return "";
+      const text = await Promise.race([socketGone, new Promise((resolve) => setTimeout(resolve, 5e3, ""))]);
+      for (let i = 0; i < 20 && !(await seen(after)).seen.some((s) => s.method === "CLOSED"); i++) await new Promise((resolve) => setTimeout(resolve, 50));
+      return text;
     }
+    const also = (outcome, text) => ({ ...outcome, text: [text, outcome.text].filter(Boolean).join("\n\n") });
     const giveUserInfo = async () => told("gateway.userInfo(detail)", mini.userInfo(await simulate("userinfo", who)));
     const steps = {
       bare: () => raw(),
@@ -844,7 +846,7 @@ gateway.request({ url: '${orders}' })`, askOnly()) : first;
               later(outcome);
               socket = void 0;
             }
-            gone();
+            gone(outcome.text);
           }));
         });
       },
@@ -862,11 +864,11 @@ gateway.request({ url: '${orders}' })`, askOnly()) : first;
         const [had, after] = [!!socket, await now()];
         await left.logout();
         become(null);
-        await closed(had, after);
+        const end = await closed(had, after);
         const outcome = await told(`gateway.logout()
 gateway.request({ url: '${orders}', login: false })`, left.request({ url: orders, login: false }));
         app = mini;
-        return outcome;
+        return also(outcome, end);
       },
       h5: () => leave(at.official, "h5"),
       qr: () => leave(at.website, "qr"),
@@ -890,8 +892,8 @@ ${fresh.status} ${fresh.text}` };
         const [had, after] = [!!socket, await now()];
         await endAll(who2);
         become(null);
-        await closed(had, after);
-        return told(`gateway.request({ url: '${orders}', login: false })`, askOnly());
+        const end = await closed(had, after);
+        return also(await told(`gateway.request({ url: '${orders}', login: false })`, askOnly()), end);
       },
       rotate: async () => {
         await loggedIn();

@@ -22,7 +22,7 @@ export function makeSteps(at: Settings, changed: (user: User | null) => void, la
   let app: Gateway = mini
   let user: User | null = null
   let socket: Socket | undefined
-  let socketGone: Promise<unknown> = Promise.resolve()
+  let socketGone: Promise<string> = Promise.resolve('')
 
   function become(next: User | null): void {
     user = next
@@ -81,11 +81,14 @@ export function makeSteps(at: Settings, changed: (user: User | null) => void, la
   }
 
   /** Until the backend, too, has seen the end of the socket that there was, or for 5 seconds. */
-  async function closed(had: boolean, after: number): Promise<void> {
-    const patience = new Promise(resolve => setTimeout(resolve, 5000))
-    if (had) await Promise.race([socketGone, patience])
-    for (let i = 0; had && i < 20 && !(await seen(after)).seen.some(s => s.method === 'CLOSED'); i++) await new Promise(resolve => setTimeout(resolve, 50))
+  async function closed(had: boolean, after: number): Promise<string> {
+    if (!had) return ''
+    const text = await Promise.race([socketGone, new Promise<string>(resolve => setTimeout(resolve, 5000, ''))])
+    for (let i = 0; i < 20 && !(await seen(after)).seen.some(s => s.method === 'CLOSED'); i++) await new Promise(resolve => setTimeout(resolve, 50))
+    return text
   }
+
+  const also = (outcome: Outcome, text: string): Outcome => ({ ...outcome, text: [text, outcome.text].filter(Boolean).join('\n\n') })
 
   const giveUserInfo = async () => told('gateway.userInfo(detail)', mini.userInfo(await simulate('userinfo', who)))
 
@@ -124,14 +127,14 @@ export function makeSteps(at: Settings, changed: (user: User | null) => void, la
       return new Promise<Outcome>(resolve => {
         mine.onOpen(() => mine.send({ data: 'hello' }))
         mine.onMessage(({ data }) => resolve({ call, status: 101, text: words().says.opened + data }))
-        socketGone = new Promise<void>(gone => mine.onClose(({ code }) => {
+        socketGone = new Promise(gone => mine.onClose(({ code }) => {
           const outcome = { call, text: words().says.ended + code }
           resolve(outcome)
           if (socket === mine) {
             later(outcome)
             socket = undefined
           }
-          gone()
+          gone(outcome.text)
         }))
       })
     },
@@ -148,10 +151,10 @@ export function makeSteps(at: Settings, changed: (user: User | null) => void, la
       const [had, after] = [!!socket, await now()]
       await left.logout()
       become(null)
-      await closed(had, after)
+      const end = await closed(had, after)
       const outcome = await told(`gateway.logout()\ngateway.request({ url: '${orders}', login: false })`, left.request({ url: orders, login: false }))
       app = mini
-      return outcome
+      return also(outcome, end)
     },
     h5: () => leave(at.official, 'h5'),
     qr: () => leave(at.website, 'qr'),
@@ -173,8 +176,8 @@ export function makeSteps(at: Settings, changed: (user: User | null) => void, la
       const [had, after] = [!!socket, await now()]
       await endAll(who)
       become(null)
-      await closed(had, after)
-      return told(`gateway.request({ url: '${orders}', login: false })`, askOnly())
+      const end = await closed(had, after)
+      return also(await told(`gateway.request({ url: '${orders}', login: false })`, askOnly()), end)
     },
     rotate: async () => {
       await loggedIn()
