@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 )
@@ -180,30 +181,42 @@ token=$(curl -s "$gateway/wechat/login" -H 'Content-Type: application/json' -d "
 
 // look makes the pictures, and reads the page in Chinese and at other sizes.
 func look(t *testing.T, ctx context.Context) {
-	shoot := func(name string) {
+	shoot := func(dir, name string) {
+		if dir == "" {
+			return
+		}
 		do(t, ctx, script(`window.scrollTo(0, 0); document.activeElement.blur()`))
 		shot := get(t, ctx, chromedp.CaptureScreenshot())
-		if dir := os.Getenv("DEMO_IMAGES"); dir != "" {
-			if err := os.WriteFile(filepath.Join(dir, name), shot, 0o644); err != nil {
-				t.Error(err)
-			}
+		if err := os.WriteFile(filepath.Join(dir, name), shot, 0o644); err != nil {
+			t.Error(err)
 		}
 	}
 	if title := get(t, ctx, chromedp.Text(`h1`)); !strings.Contains(title, "gateway") {
 		t.Errorf("the title is %q", title)
 	}
-	shoot("demo.png")
+	images := os.Getenv("DEMO_IMAGES")
+	do(t, ctx, chromedp.EmulateViewport(1440, 1180))
+	shoot(images, "demo.png")
 	do(t, ctx, chromedp.Click(`#language`))
 	if title, heard := get(t, ctx, chromedp.Text(`h1`)), get(t, ctx, chromedp.Text(`#heard`)); !strings.Contains(title, "网关") || !strings.Contains(heard, "后端收到的请求") {
 		t.Errorf("after the switch the title is %q, and the backend's column says %q", title, heard)
 	}
-	shoot("demo.zh-CN.png")
+	shoot(images, "demo.zh-CN.png")
 	for _, width := range []int64{360, 800, 1440} {
 		do(t, ctx, chromedp.EmulateViewport(width, 900))
 		if got := get(t, ctx, chromedp.Evaluate[int64](`document.documentElement.scrollWidth`)); got > width {
 			t.Errorf("at a width of %d the page is %d wide", width, got)
 		}
+		shoot(t.ArtifactDir(), fmt.Sprintf("%d.png", width))
 	}
+	dark := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}}
+	if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, dark); err != nil {
+		t.Fatal(err)
+	}
+	if color := get(t, ctx, chromedp.Evaluate[string](`getComputedStyle(document.body).backgroundColor`)); color != "rgb(20, 23, 26)" {
+		t.Errorf("in the dark the page is %s", color)
+	}
+	shoot(t.ArtifactDir(), "dark.png")
 }
 
 // do and get end the test where the browser does not do as it is told.

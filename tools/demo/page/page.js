@@ -1,4 +1,4 @@
-// made by build.mjs from 841fe376cfca7a5a6f28f87f0d0994d344104112b996442bcbb1c5be176609af
+// made by build.mjs from 06867c4c86bf6f66b0c134000ec0f3dd1274ebc5a44250d3de8b4129263fc9d6
 "use strict";
 (() => {
   // demo.ts
@@ -85,6 +85,10 @@
     token: "The token, taken apart",
     received: "The request as the backend received it",
     times: "times; this is the last one",
+    unchanged: "headers passed on unchanged",
+    more: "other headers",
+    byCaddy: "headers set by Caddy for the backend",
+    decoded: "X-WeChat-UserInfo, decoded",
     copy: "Copy",
     copied: "Copied",
     noCurl: "No curl line: this one is the gateway’s, or only the browser that began it can do it.",
@@ -148,6 +152,10 @@
     token: "拆开看令牌",
     received: "后端收到的请求",
     times: "次；这是最后一次",
+    unchanged: "个请求头原样转发",
+    more: "个其他请求头",
+    byCaddy: "个请求头由 Caddy 为后端设置",
+    decoded: "解码后的 X-WeChat-UserInfo",
     copy: "复制",
     copied: "已复制",
     noCurl: "没有 curl 命令：这是网关自己发出的，或者只有发起登录的浏览器才能完成。",
@@ -235,31 +243,55 @@
     showAsked(seen2.filter((s) => s.place === "wechat"));
     $("exchanges").replaceChildren(...seen2.map((s, i) => exchange(at, s, i, step)));
   }
+  var telling = ([name]) => /^(authorization|cookie|content-type|upgrade|x[-_]we?[-_]?chat.*|x-wx.*)$/i.test(name);
+  var identity = ([name]) => /^x-we?chat-/i.test(name);
+  function others(fields, text, className = "plain") {
+    if (!fields.length) return [];
+    return [el("details", "others", el("summary", "", `${fields.length} ${text}`), http(...fields.map((field) => line(field.join(": "), className))))];
+  }
   function showPassing(main, behind, times, seen2) {
     const w = words();
-    const same = (list, [name, value]) => list.some(([n, v]) => n.toLowerCase() === name.toLowerCase() && v === value);
+    const within = (list, [name, value]) => list.some(([n, v]) => n.toLowerCase() === name.toLowerCase() && v === value);
     const lines = [line(`${main.method} ${main.target}`, "first")];
-    for (const field of main.header) lines.push(line(cut(field.join(": ")), !behind || same(behind.header, field) ? "plain" : "gone"));
-    for (const field of behind ? behind.header : []) if (!same(main.header, field)) lines.push(line(cut(field.join(": ")), "added"));
+    let kept = main.header;
+    let set = [];
+    if (behind) {
+      kept = main.header.filter((field) => within(behind.header, field));
+      set = behind.header.filter((field) => !within(main.header, field));
+      for (const field of main.header) if (!kept.includes(field) && field[0] !== "Connection") lines.push(line(field.join(": "), "gone"));
+      for (const field of set.filter(telling)) lines.push(line(field.join(": "), "added"));
+    }
+    for (const field of kept.filter(telling)) lines.push(line(field.join(": ")));
+    if (main.body) lines.push(line("\n" + cut(main.body), "text"));
     const claims = [...seen2].reverse().find((s) => s.claims)?.claims;
     $("passing").replaceChildren(
       el("h3", "", w.came + (times > 1 ? ` (${times} ${w.times})` : "")),
       http(...lines),
+      ...others(kept.filter((field) => !telling(field)), behind ? w.unchanged : w.more),
+      ...others(set.filter((field) => !telling(field)), w.byCaddy, "added"),
       ...behind ? [el("p", "legend", el("span", "gone", w.legendGone), " · ", el("span", "added", w.legendAdded))] : [],
       el("p", "", behind ? w.passedOn : w.answered, badge(main.status)),
-      ...behind ? [] : [http(line(cut(main.answerBody, 500)))],
-      ...claims ? [el("h3", "", w.token), http(...claims.split("\n").map((part, i) => line(part, i ? "text" : "plain")))] : []
+      ...behind ? [] : [http(line(cut(main.answerBody, 500), "text"))],
+      ...claims ? [el("h3", "", w.token), http(...claims.split("\n").map((part, i) => line(i ? pretty(part) : part, i ? "text" : "plain")))] : []
     );
+  }
+  function pretty(claims) {
+    try {
+      return Object.entries(JSON.parse(claims)).map(([name, value]) => `${name}: ${value}` + (typeof value === "number" ? `  (${new Date(value * 1e3).toLocaleString()})` : "")).join("\n");
+    } catch {
+      return claims;
+    }
   }
   function showHeard(behind) {
     const w = words();
     if (!behind) return $("heard").replaceChildren(el("p", "silence", w.silence));
     const info = behind.header.find(([name]) => name === "X-WeChat-UserInfo");
+    const headers = (of, className) => behind.header.filter(of).map((field) => line(field.join(": "), className));
     $("heard").replaceChildren(
       el("h3", "", w.received),
-      http(line(`${behind.method} ${behind.target}`, "first"), ...behind.header.map(([name, value]) => line(`${name}: ${value}`, /^x-we?chat-/i.test(name) ? "added" : "plain"))),
+      http(line(`${behind.method} ${behind.target}`, "first"), ...headers(identity, "added"), ...headers((field) => !identity(field), "plain")),
       ...behind.body ? [http(line(behind.body))] : [],
-      ...info ? [el("h3", "", "X-WeChat-UserInfo"), http(line(decode(info[1]), "text"))] : []
+      ...info ? [el("h3", "", w.decoded), http(line(decode(info[1]), "text"))] : []
     );
   }
   function decode(value) {

@@ -47,32 +47,66 @@ export function showSeen(at: Settings, seen: Sighting[], step: string): void {
   $('exchanges').replaceChildren(...seen.map((s, i) => exchange(at, s, i, step)))
 }
 
+type Field = [string, string]
+
+/** Headers that say who is calling, or how it is to be passed on; browsers send many others. */
+const telling = ([name]: Field) => /^(authorization|cookie|content-type|upgrade|x[-_]we?[-_]?chat.*|x-wx.*)$/i.test(name)
+const identity = ([name]: Field) => /^x-we?chat-/i.test(name)
+
+/** The rest of the headers, folded: all of them are there. */
+function others(fields: Field[], text: string, className = 'plain'): Node[] {
+  if (!fields.length) return []
+  return [el('details', 'others', el('summary', '', `${fields.length} ${text}`), http(...fields.map(field => line(field.join(': '), className))))]
+}
+
 function showPassing(main: Sighting, behind: Sighting | undefined, times: number, seen: Sighting[]): void {
   const w = words()
-  const same = (list: Sighting['header'], [name, value]: [string, string]) => list.some(([n, v]) => n.toLowerCase() === name.toLowerCase() && v === value)
+  const within = (list: Field[], [name, value]: Field) => list.some(([n, v]) => n.toLowerCase() === name.toLowerCase() && v === value)
   const lines = [line(`${main.method} ${main.target}`, 'first')]
-  for (const field of main.header) lines.push(line(cut(field.join(': ')), !behind || same(behind.header, field) ? 'plain' : 'gone'))
-  for (const field of behind ? behind.header : []) if (!same(main.header, field)) lines.push(line(cut(field.join(': ')), 'added'))
+  let kept = main.header
+  let set: Field[] = []
+  if (behind) {
+    kept = main.header.filter(field => within(behind.header, field))
+    set = behind.header.filter(field => !within(main.header, field))
+    // Connection is of one hop and is always taken away
+    for (const field of main.header) if (!kept.includes(field) && field[0] !== 'Connection') lines.push(line(field.join(': '), 'gone'))
+    for (const field of set.filter(telling)) lines.push(line(field.join(': '), 'added'))
+  }
+  for (const field of kept.filter(telling)) lines.push(line(field.join(': ')))
+  if (main.body) lines.push(line('\n' + cut(main.body), 'text'))
   const claims = [...seen].reverse().find(s => s.claims)?.claims
   $('passing').replaceChildren(
     el('h3', '', w.came + (times > 1 ? ` (${times} ${w.times})` : '')),
     http(...lines),
+    ...others(kept.filter(field => !telling(field)), behind ? w.unchanged : w.more),
+    ...others(set.filter(field => !telling(field)), w.byCaddy, 'added'),
     ...(behind ? [el('p', 'legend', el('span', 'gone', w.legendGone), ' · ', el('span', 'added', w.legendAdded))] : []),
     el('p', '', behind ? w.passedOn : w.answered, badge(main.status)),
-    ...(behind ? [] : [http(line(cut(main.answerBody, 500)))]),
-    ...(claims ? [el('h3', '', w.token), http(...claims.split('\n').map((part, i) => line(part, i ? 'text' : 'plain')))] : []),
+    ...(behind ? [] : [http(line(cut(main.answerBody, 500), 'text'))]),
+    ...(claims ? [el('h3', '', w.token), http(...claims.split('\n').map((part, i) => line(i ? pretty(part) : part, i ? 'text' : 'plain')))] : []),
   )
+}
+
+/** The claims, a line each, with times that people read. */
+function pretty(claims: string): string {
+  try {
+    return Object.entries(JSON.parse(claims)).map(([name, value]) =>
+      `${name}: ${value}` + (typeof value === 'number' ? `  (${new Date(value * 1000).toLocaleString()})` : '')).join('\n')
+  } catch {
+    return claims
+  }
 }
 
 function showHeard(behind: Sighting | undefined): void {
   const w = words()
   if (!behind) return $('heard').replaceChildren(el('p', 'silence', w.silence))
   const info = behind.header.find(([name]) => name === 'X-WeChat-UserInfo')
+  const headers = (of: (field: Field) => boolean, className: string) => behind.header.filter(of).map(field => line(field.join(': '), className))
   $('heard').replaceChildren(
     el('h3', '', w.received),
-    http(line(`${behind.method} ${behind.target}`, 'first'), ...behind.header.map(([name, value]) => line(`${name}: ${value}`, /^x-we?chat-/i.test(name) ? 'added' : 'plain'))),
+    http(line(`${behind.method} ${behind.target}`, 'first'), ...headers(identity, 'added'), ...headers(field => !identity(field), 'plain')),
     ...(behind.body ? [http(line(behind.body))] : []),
-    ...(info ? [el('h3', '', 'X-WeChat-UserInfo'), http(line(decode(info[1]), 'text'))] : []),
+    ...(info ? [el('h3', '', w.decoded), http(line(decode(info[1]), 'text'))] : []),
   )
 }
 
