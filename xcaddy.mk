@@ -73,16 +73,23 @@ XCADDY ?= $(if $(shell grep 'caddyserver/xcaddy $(XCADDY_VERSION)' tools/go.mod)
 XCADDY_GOPROXY ?= $(shell $(GO) env GOPROXY | sed 's/[,|].*//')|off
 
 .DEFAULT_GOAL := help
-.PHONY: help run test client build xcaddy modules bench attack soak profile fuzz corpus lint versions vulncheck sbom reproducible clean
+.PHONY: help run screenshots test client build xcaddy modules bench attack soak profile fuzz corpus lint versions vulncheck sbom reproducible clean
 
 help: ## show this
 	@echo 'make run and make test are all that most people need. The targets:'
 	@sed '1,/^# ---- in this/d' $(xcaddy.mk) | awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}'
 	@echo 'Variables, such as in "make test PKGS=./caddymodule/session", stand in xcaddy.mk.'
 
-run: build ## try it: the gateway, a simulator of WeChat and a demo backend; Ctrl-C ends it
+run: build ## try it, on a page and by curl lines: the gateway, a simulator of WeChat, a demo backend; Ctrl-C ends it
 	@$(GO) build -C tools -o '$(abspath $(RUN))/demo' ./demo
 	@$(RUN)/demo -bin $(BIN) -dir $(RUN)
+
+IMAGES     ?= docs/images#       where the pictures of the page go
+screenshots: build client/node_modules ## press every button of make run's page in chromium, and make docs/images anew (IMAGES)
+	@sh .ci/need chromium
+	@mkdir -p '$(IMAGES)'
+	node tools/demo/page/build.mjs
+	DEMO_BROWSER="$$(command -v chromium)" DEMO_BIN='$(abspath $(BIN))' DEMO_IMAGES='$(abspath $(IMAGES))' $(GO) test -C tools -count=1 -timeout 15m ./demo
 
 test: ## run all tests; the last line counts them (PKGS, RACE, TESTFLAGS)
 	@sh .ci/need redis-server $(if $(filter-out 0,$(RACE)),cc)

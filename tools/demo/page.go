@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -87,10 +88,11 @@ func (s settings) pageHandler(record *recorder) (http.Handler, error) {
 		seen, last := record.after(after)
 		writeJSON(w, map[string]any{"seen": seen, "last": last})
 	})
-	demo.Handle("POST /demo/phone/sim/", stripped("/demo/phone", phone))
-	demo.Handle("GET /demo/operator/wechat/", stripped("/demo/operator", operator))
-	demo.Handle("POST /demo/operator/wechat/", stripped("/demo/operator", operator))
-	demo.Handle("DELETE /demo/operator/wechat/", stripped("/demo/operator", operator))
+	// of the simulator and the admin endpoint these calls, and no others
+	demo.Handle("POST /demo/phone/sim/{call}", stripped("/demo/phone", phone))
+	demo.Handle("GET /demo/operator/wechat/sessions", stripped("/demo/operator", operator))
+	demo.Handle("POST /demo/operator/wechat/keys/rotate", stripped("/demo/operator", operator))
+	demo.Handle("DELETE /demo/operator/wechat/users/{appid}/{openid}", stripped("/demo/operator", operator))
 	// another page in the same browser must not play the operator
 	guarded := http.NewCrossOriginProtection().Handler(demo)
 
@@ -118,6 +120,10 @@ func serveFile(w http.ResponseWriter, r *http.Request, name string) {
 // stripped is http.StripPrefix that also changes what the record shows.
 func stripped(prefix string, next http.Handler) http.Handler {
 	return http.StripPrefix(prefix, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if path.Clean(r.URL.Path) != r.URL.Path { // "%2e%2e" is one segment here, and may be two levels there
+			http.NotFound(w, r)
+			return
+		}
 		r.RequestURI = (&url.URL{Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery}).String()
 		for name := range r.Header {
 			// these are the page's, and not of the one whom it plays

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -194,6 +195,8 @@ func look(t *testing.T, ctx context.Context) {
 	if title := get(t, ctx, chromedp.Text(`h1`)); !strings.Contains(title, "gateway") {
 		t.Errorf("the title is %q", title)
 	}
+	do(t, ctx, chromedp.Click(`#exchanges summary`), chromedp.Click(`#exchanges li .curl button`), chromedp.Poll[chromedp.Void](`document.querySelector('#exchanges li .curl button').textContent === 'Copied'`, chromedp.WithPollingTimeout(20*time.Second)))
+	do(t, ctx, chromedp.Click(`#exchanges summary`)) // closed again, for the picture
 	images := os.Getenv("DEMO_IMAGES")
 	do(t, ctx, chromedp.EmulateViewport(1440, 1180))
 	shoot(images, "demo.png")
@@ -266,7 +269,7 @@ func startDemo(t *testing.T) string {
 	ended := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
-		ended <- run(ctx, "../../bin", t.TempDir(), "../../Caddyfile", "Caddyfile", &out)
+		ended <- run(ctx, cmp.Or(os.Getenv("DEMO_BIN"), "../../bin"), t.TempDir(), "../../Caddyfile", "Caddyfile", &out)
 	}()
 	t.Cleanup(func() {
 		stop()

@@ -159,7 +159,7 @@ func (s settings) page() string {
 // in dir.
 func (s settings) gatewayEnv(dir string) []string {
 	return append(os.Environ(),
-		"WECHAT_OFFICIAL_APPID="+officialAppID, "WECHAT_WEBSITE_APPID="+websiteAppID, "WECHAT_OPEN_BASE=http://"+s.simulator,
+		"WECHAT_OFFICIAL_APPID="+officialAppID, "WECHAT_WEBSITE_APPID="+websiteAppID, "WECHAT_OPEN_BASE=http://"+s.simulator, // for tools/demo/Caddyfile
 		"WECHAT_APPID="+s.appid, "WECHAT_SECRET="+s.secret, "WECHAT_API_BASE="+s.apiBase,
 		"SITE="+s.site, "BACKEND="+s.backend, "CADDY_ADMIN="+s.admin,
 		"XDG_DATA_HOME="+s.dataDir(dir), "XDG_CONFIG_HOME="+filepath.Join(dir, "config"))

@@ -1,4 +1,4 @@
-// made by build.mjs from 06867c4c86bf6f66b0c134000ec0f3dd1274ebc5a44250d3de8b4129263fc9d6
+// made by build.mjs from 657638b66670cb9d51ded54f940ff310677041d6784dfcc9ec2da0c5bc408ea8
 "use strict";
 (() => {
   // demo.ts
@@ -59,7 +59,7 @@
   // words.ts
   var english = {
     title: "A WeChat login gateway at work",
-    intro: 'Press a button on the phone. Everything shown is real traffic of the program that "make run" has started; only WeChat is a simulator. Secrets are shortened.',
+    intro: "Press a button on the phone. Everything shown is real traffic of the program that “make run” has started; only WeChat is a simulator. Secrets are shortened.",
     language: "中文",
     phone: "Phone",
     gateway: "Gateway",
@@ -272,14 +272,14 @@
       ...behind ? [el("p", "legend", el("span", "gone", w.legendGone), " · ", el("span", "added", w.legendAdded))] : [],
       el("p", "", behind ? w.passedOn : w.answered, badge(main.status)),
       ...behind ? [] : [http(line(cut(main.answerBody, 500), "text"))],
-      ...claims ? [el("h3", "", w.token), http(...claims.split("\n").map((part, i) => line(i ? pretty(part) : part, i ? "text" : "plain")))] : []
+      ...claims ? [el("h3", "", w.token), http(...claims.split("\n").flatMap((part, i) => i ? pretty(part) : part).map((part, i) => line(part, i ? "text" : "plain")))] : []
     );
   }
   function pretty(claims) {
     try {
-      return Object.entries(JSON.parse(claims)).map(([name, value]) => `${name}: ${value}` + (typeof value === "number" ? `  (${new Date(value * 1e3).toLocaleString()})` : "")).join("\n");
+      return Object.entries(JSON.parse(claims)).map(([name, value]) => `${name}: ${value}` + (typeof value === "number" ? `  (${new Date(value * 1e3).toLocaleString(language())})` : ""));
     } catch {
-      return claims;
+      return [claims];
     }
   }
   function showHeard(behind) {
@@ -317,10 +317,11 @@
     const message = s.method === "MESSAGE" || s.method === "CLOSED";
     const list = (header) => (header || []).map(([name, value]) => line(`${name}: ${value}`));
     const command = curl(at, s, step === "tamper");
+    const code = el("code", "", command);
     const copy = el("button", "", w.copy);
     copy.onclick = () => navigator.clipboard.writeText(command).then(() => {
       copy.textContent = w.copied;
-    });
+    }, () => getSelection()?.selectAllChildren(code));
     const item = el("li", s.place, el(
       "details",
       "",
@@ -331,7 +332,7 @@
         http(line(`${s.method} ${s.target}`, "first"), ...list(s.header), line(s.body ? "\n" + s.body : "", "text")),
         http(line(message ? "" : `${w.answer} ${s.status || ""}`, "first"), ...list(s.answerHeader), line(s.answerBody ? "\n" + s.answerBody : "", "text"))
       ),
-      el("div", "curl", ...command ? [el("code", "", command), copy] : [el("span", "quiet", w.noCurl)])
+      el("div", "curl", ...command ? [code, copy] : [el("span", "quiet", w.noCurl)])
     ));
     item.style.animationDelay = Math.min(index, 12) * 0.08 + "s";
     return item;
@@ -1009,6 +1010,9 @@ gateway.request({ url: '${orders}' })`, askOnly()), status: old.status };
       showOutcome(last.outcome, last.step);
       showSeen(at, last.seen, last.step);
     };
+    addEventListener("pageshow", (event) => {
+      if (event.persisted) location.reload();
+    });
     speak();
     working(true);
     const by = new URLSearchParams(location.search).get("by");

@@ -64,6 +64,9 @@ async function begin(): Promise<void> {
     showSeen(at, last.seen, last.step)
   }
 
+  // Back from WeChat's page, into a page that had been left in the middle of a step.
+  addEventListener('pageshow', event => { if (event.persisted) location.reload() })
+
   speak()
   working(true)
   const by = new URLSearchParams(location.search).get('by')

@@ -3,7 +3,7 @@
 import { curl } from './curl'
 import type { Place, Settings, Sighting } from './demo'
 import type { Outcome } from './steps'
-import { words } from './words'
+import { language, words } from './words'
 
 export const $ = (id: string): HTMLElement => document.getElementById(id)!
 
@@ -83,17 +83,17 @@ function showPassing(main: Sighting, behind: Sighting | undefined, times: number
     ...(behind ? [el('p', 'legend', el('span', 'gone', w.legendGone), ' · ', el('span', 'added', w.legendAdded))] : []),
     el('p', '', behind ? w.passedOn : w.answered, badge(main.status)),
     ...(behind ? [] : [http(line(cut(main.answerBody, 500), 'text'))]),
-    ...(claims ? [el('h3', '', w.token), http(...claims.split('\n').map((part, i) => line(i ? pretty(part) : part, i ? 'text' : 'plain')))] : []),
+    ...(claims ? [el('h3', '', w.token), http(...claims.split('\n').flatMap((part, i) => i ? pretty(part) : part).map((part, i) => line(part, i ? 'text' : 'plain')))] : []),
   )
 }
 
 /** The claims, a line each, with times that people read. */
-function pretty(claims: string): string {
+function pretty(claims: string): string[] {
   try {
     return Object.entries(JSON.parse(claims)).map(([name, value]) =>
-      `${name}: ${value}` + (typeof value === 'number' ? `  (${new Date(value * 1000).toLocaleString()})` : '')).join('\n')
+      `${name}: ${value}` + (typeof value === 'number' ? `  (${new Date(value * 1000).toLocaleString(language())})` : ''))
   } catch {
-    return claims
+    return [claims]
   }
 }
 
@@ -134,14 +134,15 @@ function exchange(at: Settings, s: Sighting, index: number, step: string): HTMLE
   const message = s.method === 'MESSAGE' || s.method === 'CLOSED'
   const list = (header: Sighting['header'] | null) => (header || []).map(([name, value]) => line(`${name}: ${value}`))
   const command = curl(at, s, step === 'tamper')
+  const code = el('code', '', command)
   const copy = el('button', '', w.copy)
-  copy.onclick = () => navigator.clipboard.writeText(command).then(() => { copy.textContent = w.copied })
+  copy.onclick = () => navigator.clipboard.writeText(command).then(() => { copy.textContent = w.copied }, () => getSelection()?.selectAllChildren(code))
   const item = el('li', s.place, el('details', '',
     el('summary', '', el('span', 'way', way(s.place)), el('span', 'what', `${s.method} ${s.target}${message ? ' ' + s.body : ''}`), message ? el('span') : badge(s.status), el('span', 'took', message ? '' : `${s.took} ms`)),
     el('div', 'both',
       http(line(`${s.method} ${s.target}`, 'first'), ...list(s.header), line(s.body ? '\n' + s.body : '', 'text')),
       http(line(message ? '' : `${w.answer} ${s.status || ''}`, 'first'), ...list(s.answerHeader), line(s.answerBody ? '\n' + s.answerBody : '', 'text'))),
-    el('div', 'curl', ...(command ? [el('code', '', command), copy] : [el('span', 'quiet', w.noCurl)])),
+    el('div', 'curl', ...(command ? [code, copy] : [el('span', 'quiet', w.noCurl)])),
   ))
   item.style.animationDelay = Math.min(index, 12) * 0.08 + 's'
   return item

@@ -2,7 +2,7 @@
 
 const english = {
   title: 'A WeChat login gateway at work',
-  intro: 'Press a button on the phone. Everything shown is real traffic of the program that "make run" has started; only WeChat is a simulator. Secrets are shortened.',
+  intro: 'Press a button on the phone. Everything shown is real traffic of the program that “make run” has started; only WeChat is a simulator. Secrets are shortened.',
   language: '中文',
   phone: 'Phone', gateway: 'Gateway', backend: 'Backend', wechat: 'WeChat, asked by the gateway', operator: 'Operator', wire: 'On the wire',
   mini: 'Mini program', web: 'Pages in a browser', moods: 'Let it have a bad day, and log in:',
