@@ -74,14 +74,14 @@ XCADDY ?= $(if $(shell grep 'caddyserver/xcaddy $(XCADDY_VERSION)' tools/go.mod)
 XCADDY_GOPROXY ?= $(shell $(GO) env GOPROXY | sed 's/[,|].*//')|off
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-short client build dist xcaddy modules bench attack soak scale profile fuzz corpus lint lint-packaging examples versions vulncheck sbom reproducible clean
+.PHONY: help run screenshots test test-short client build dist xcaddy modules bench attack soak scale profile fuzz corpus lint lint-packaging examples versions vulncheck sbom reproducible clean
 
 help: ## show this
 	@echo 'make run and make test are all that most people need. The targets:'
 	@sed '1,/^# ---- in this/d' $(xcaddy.mk) | awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}'
 	@echo 'Variables, such as in "make test PKGS=./caddymodule/session", stand in xcaddy.mk.'
 
-run: say-run build ## try it: the gateway, a simulator of WeChat and a demo backend; Ctrl-C ends it
+run: say-run build ## try it, on a page and by curl lines: the gateway, a simulator of WeChat, a demo backend; Ctrl-C ends it
 	@$(GO) build -C tools -o '$(abspath $(RUN))/demo' ./demo
 	@$(RUN)/demo -bin $(BIN) -dir $(RUN)
 
@@ -89,6 +89,13 @@ run: say-run build ## try it: the gateway, a simulator of WeChat and a demo back
 say-run:
 	@echo 'Building, about two minutes the first time (0.9 GB of modules, as much of build cache), then a second.'
 	@echo 'The gateway will listen on all interfaces, so that a phone in your network can reach it; the rest only on this machine.'
+
+IMAGES     ?= docs/images#       where the pictures of the page go
+screenshots: build client/node_modules ## press every button of make run's page in chromium, and make docs/images anew (IMAGES)
+	@sh .ci/need chromium
+	@mkdir -p '$(IMAGES)'
+	node tools/demo/page/build.mjs
+	DEMO_BROWSER="$$(command -v chromium)" DEMO_BIN='$(abspath $(BIN))' DEMO_IMAGES='$(abspath $(IMAGES))' $(GO) test -C tools -count=1 -timeout 15m ./demo
 
 test: ## run all tests, about ten minutes on two cores; the last line counts them (PKGS, RACE, TESTFLAGS)
 	@echo 'This takes about ten minutes on two cores, and as long again the first time (it builds Caddy with the race detector).'

@@ -27,20 +27,21 @@ func main() {
 
 	bin := flag.String("bin", "bin", "`directory` of caddy and wechatsim")
 	dir := flag.String("dir", ".run", "`directory` for logs and Caddy's storage")
-	config := flag.String("config", "Caddyfile", "the gateway's `Caddyfile`")
+	config := flag.String("config", "Caddyfile", "the gateway's `Caddyfile` for an app or a backend of your own")
+	demoConfig := flag.String("demo-config", "tools/demo/Caddyfile", "and the `Caddyfile` where all around the gateway is the demo's")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	ctx = endWithParent(ctx)
 
-	if err := run(ctx, *bin, *dir, *config, os.Stdout); err != nil {
+	if err := run(ctx, *bin, *dir, *config, *demoConfig, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "\nmake run:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, bin, dir, config string, out io.Writer) error {
+func run(ctx context.Context, bin, dir, config, demoConfig string, out io.Writer) error {
 	s, err := readSettings(os.Getenv, out)
 	if err != nil {
 		return err
@@ -52,22 +53,40 @@ func run(ctx context.Context, bin, dir, config string, out io.Writer) error {
 		return err
 	}
 
-	ended := make(chan error, 3)
+	ended := make(chan error, 5) // one for each that may end
+	record := &recorder{}
 	if s.demoBackend {
-		backend, err := startBackend(s.backend, out, ended)
+		backend, err := startBackend(s.backend, out, record, ended)
 		if err != nil {
 			return err
 		}
 		defer backend.Close()
 	}
 	if s.simulator != "" {
-		sim, err := start(dir, ended, nil, filepath.Join(bin, "wechatsim"), "-listen", s.simulator)
+		sim, err := start(dir, ended, nil, filepath.Join(bin, "wechatsim"), "-listen", s.simulator,
+			"-key-refresh", "0s") // a new session key at each wx.login, as may happen at any time
 		if err != nil {
 			return err
 		}
 		defer sim.end()
 	}
-	gateway, err := start(dir, ended, s.gatewayEnv(dir), filepath.Join(bin, "caddy"), "run", "--config", config, "--adapter", "caddyfile")
+	asked := s // as the gateway is told
+	if s.pageListen != "" {
+		config = demoConfig
+		// what the gateway asks of WeChat is seen as well
+		wechat, address, err := startWeChatHop(s.apiBase, record, ended)
+		if err != nil {
+			return err
+		}
+		defer wechat.Close()
+		asked.apiBase = address
+		page, err := startPage(s, record, ended)
+		if err != nil {
+			return err
+		}
+		defer page.Close()
+	}
+	gateway, err := start(dir, ended, asked.gatewayEnv(dir), filepath.Join(bin, "caddy"), "run", "--config", config, "--adapter", "caddyfile")
 	if err != nil {
 		return err
 	}

@@ -14,13 +14,19 @@ import (
 	"strings"
 )
 
-// demoAppID is the simulator's, for everybody who has no mini program.
-const demoAppID = "wx0123456789abcdef"
+// The simulator's apps, for everybody who has none: a mini program, an Official
+// Account and an Open Platform website.
+const (
+	demoAppID     = "wx0123456789abcdef"
+	officialAppID = "wx00112233445566aa"
+	websiteAppID  = "wx00112233445566bb"
+)
 
 const help = `the environment variables of "make run" are
   PORT=8080                  the gateway's port
   SITE=http://localhost:8080 the gateway's address as a Caddyfile has it, instead of PORT
   BACKEND=localhost:3000     your own backend, instead of the demo backend
+  PAGE_PORT=8081             the page's port; there is one with the simulator and the demo backend
   SIM_PORT=8089              the simulator's port
   CADDY_ADMIN=localhost:2019 where Caddy's admin API listens
   WECHAT_APPID, WECHAT_SECRET  your mini program, and the real WeChat, instead of the simulator
@@ -33,6 +39,7 @@ type settings struct {
 	admin, backend         string
 	demoBackend            bool
 	simulator              string // where it listens; empty when there is none
+	pageListen             string // where the page is served; empty when there is none
 }
 
 func readSettings(env func(string) string, out io.Writer) (settings, error) {
@@ -59,6 +66,10 @@ func readSettings(env func(string) string, out io.Writer) (settings, error) {
 		s.site = ":" + port("gateway", "PORT", "8080")
 	}
 	s.gateway = clientAddress(s.site)
+	// The page can show all sides of it only where all sides are the demo's own.
+	if env("SITE") == "" && s.backend == "" && s.appid == "" && s.apiBase == "" {
+		s.pageListen = "127.0.0.1:" + port("page", "PAGE_PORT", "8081")
+	}
 	if s.admin == "" {
 		s.admin = "localhost:" + port("admin API", "", "2019")
 	}
@@ -137,10 +148,18 @@ func clientAddress(site string) string {
 	}
 }
 
+// page is the page's address. A browser takes a cookie that is for HTTPS only
+// from localhost, and from no number.
+func (s settings) page() string {
+	_, port, _ := strings.Cut(s.pageListen, ":")
+	return "http://localhost:" + port
+}
+
 // gatewayEnv is the environment that the Caddyfile reads, with Caddy's own files
 // in dir.
 func (s settings) gatewayEnv(dir string) []string {
 	return append(os.Environ(),
+		"WECHAT_OFFICIAL_APPID="+officialAppID, "WECHAT_WEBSITE_APPID="+websiteAppID, "WECHAT_OPEN_BASE=http://"+s.simulator, // for tools/demo/Caddyfile
 		"WECHAT_APPID="+s.appid, "WECHAT_SECRET="+s.secret, "WECHAT_API_BASE="+s.apiBase,
 		"SITE="+s.site, "BACKEND="+s.backend, "CADDY_ADMIN="+s.admin,
 		"XDG_DATA_HOME="+s.dataDir(dir), "XDG_CONFIG_HOME="+filepath.Join(dir, "config"))
@@ -167,6 +186,9 @@ func (s settings) probe() []string {
 	var addresses []string
 	if s.simulator != "" {
 		addresses = append(addresses, "http://"+s.simulator)
+	}
+	if s.pageListen != "" {
+		addresses = append(addresses, s.page())
 	}
 	if u, err := url.Parse(s.gateway); err == nil && u.Scheme == "http" {
 		addresses = append(addresses, s.gateway+"/wechat/session")
