@@ -162,3 +162,41 @@ func TestUpstreamSetsTheCookie(t *testing.T) {
 	requireRefused(t, gw.h1.do(t, call{Target: "/api", Header: header("Cookie", cookieName+"=forged")}))
 	requireNoUpstream(t, gw)
 }
+
+// A page of another origin, which may be one of a sibling domain, lets the user's
+// browser write to the backend with the cookie: on no path, and whatever the method.
+// What it has a token for, and what reads, is as ever.
+func TestForeignPageWrites(t *testing.T) {
+	gw := start(t, setup{Auth: cookieAuth})
+	token := login(t, gw, alice)
+	cookie := cookieName + "=" + token
+	for name, test := range map[string]struct {
+		call
+		status int
+	}{
+		"a form":                 {call{Method: "POST", Target: "/transfer", Header: header("Cookie", cookie, "Sec-Fetch-Site", "same-site", "Origin", "http://evil.localhost")}, 403},
+		"an old browser's":       {call{Method: "POST", Target: "/transfer", Header: header("Cookie", cookie, "Origin", "https://evil.example")}, 403},
+		"a script's DELETE":      {call{Method: "DELETE", Target: "/orders/1", Header: header("Cookie", cookie, "Sec-Fetch-Site", "cross-site")}, 403},
+		"an unknown method":      {call{Method: "FROB", Target: "/orders/1", Header: header("Cookie", cookie, "Sec-Fetch-Site", "cross-site")}, 403},
+		"on a public path":       {call{Method: "POST", Target: "/public/x", Header: header("Cookie", cookie, "Sec-Fetch-Site", "cross-site")}, 403},
+		"public, no cookie":      {call{Method: "POST", Target: "/public/x", Header: header("Sec-Fetch-Site", "cross-site")}, 200},
+		"no cookie":              {call{Method: "POST", Target: "/transfer", Header: header("Sec-Fetch-Site", "cross-site")}, 401},
+		"a cookie of nobody":     {call{Method: "POST", Target: "/transfer", Header: header("Cookie", cookieName+"=x", "Sec-Fetch-Site", "cross-site")}, 401},
+		"a token":                {call{Method: "POST", Target: "/transfer", Token: token, Header: header("Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example")}, 200},
+		"a read":                 {call{Target: "/orders", Header: header("Cookie", cookie, "Sec-Fetch-Site", "cross-site")}, 200},
+		"its own page":           {call{Method: "POST", Target: "/transfer", Header: header("Cookie", cookie, "Sec-Fetch-Site", "same-origin")}, 200},
+		"no browser":             {call{Method: "POST", Target: "/transfer", Header: header("Cookie", cookie)}, 200},
+		"a typed address (none)": {call{Method: "POST", Target: "/transfer", Header: header("Cookie", cookie, "Sec-Fetch-Site", "none")}, 200},
+	} {
+		got := gw.h1.do(t, test.call)
+		if got.Status != test.status {
+			t.Errorf("%s: %d; want %d", name, got.Status, test.status)
+		}
+		if test.status == 403 {
+			requireProblem(t, got, 403, "access_denied")
+			requireNoUpstream(t, gw)
+		} else {
+			gw.up.Reset()
+		}
+	}
+}

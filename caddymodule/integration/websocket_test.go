@@ -118,10 +118,10 @@ func TestWebSocketOrigin(t *testing.T) {
 		"two origins":                    {"/ws", cookie + "Origin: http://<HTTP>\nOrigin: https://evil.example\n", 403, false},
 		"cross-site":                     {"/ws", cookie + "Sec-Fetch-Site: cross-site\n", 403, false},
 		"same site":                      {"/ws", cookie + "Sec-Fetch-Site: same-site\nOrigin: http://<HTTP>\n", 403, false},
-		"foreign, cookie and bearer":     {"/ws", cookie + auth + "Origin: https://evil.example\n", 403, false},
+		"foreign, cookie and bearer":     {"/ws", cookie + auth + "Origin: https://evil.example\n", 101, true},
 		"foreign, bearer":                {"/ws", auth + "Origin: https://evil.example\n", 101, true},
 		"foreign, no credential":         {"/ws", "Origin: https://evil.example\n", 401, false},
-		"foreign, public":                {"/public/ws", cookie + "Origin: https://evil.example\n", 101, false},
+		"foreign, public":                {"/public/ws", cookie + "Origin: https://evil.example\n", 403, false},
 		"foreign, public, no credential": {"/public/ws", "Origin: https://evil.example\n", 101, false},
 	} {
 		t.Run(name, func(t *testing.T) {

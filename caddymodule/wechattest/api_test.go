@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"image/color"
+	"image/jpeg"
 	"image/png"
 	"io"
 	"mime/multipart"
@@ -164,13 +165,17 @@ func TestWxaCodeIsAPicture(t *testing.T) {
 	w := newKinds(t, wechattest.Options{})
 	token := text(t, w.stable(appA, secretA, ""), "access_token")
 	draw := func(body string) string {
+		want := "image/jpeg"
+		if strings.Contains(body, "is_hyaline") {
+			want = "image/png"
+		}
 		response, picture := w.do("POST", wechattest.PathWxaCode, url.Values{"access_token": {token}}, body)
-		if response.StatusCode != 200 || response.Header.Get("Content-Type") != "image/png" {
+		if response.StatusCode != 200 || response.Header.Get("Content-Type") != want {
 			t.Fatalf("%d %s", response.StatusCode, response.Header.Get("Content-Type"))
 		}
 		return picture
 	}
-	one := draw(`{"scene":"a=1","width":280}`)
+	one := draw(`{"scene":"a=1","width":280,"is_hyaline":true}`)
 	decoded, err := png.Decode(strings.NewReader(one))
 	if err != nil || decoded.Bounds().Dx() != 280 || decoded.Bounds().Dy() != 280 {
 		t.Fatalf("%v", err)
@@ -183,10 +188,13 @@ func TestWxaCodeIsAPicture(t *testing.T) {
 			}
 		}
 	}
+	if _, err := jpeg.Decode(strings.NewReader(draw(`{"scene":"a=1","width":280}`))); err != nil {
+		t.Error(err)
+	}
 	if dark < 280*280/5 || dark > 280*280*3/5 {
 		t.Errorf("%d of %d dots are dark", dark, 280*280)
 	}
-	if draw(`{"scene":"a=1","width":280}`) != one || draw(`{"scene":"a=2","width":280}`) == one {
+	if draw(`{"scene":"a=1","width":280,"is_hyaline":true}`) != one || draw(`{"scene":"a=2","width":280,"is_hyaline":true}`) == one {
 		t.Error("the picture is not that of the scene")
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"image"
 	"image/color"
+	"image/jpeg"
 	"image/png"
 	"net/http"
 	"strings"
@@ -23,6 +24,7 @@ func (s *Server) wxaCode(r request) answer {
 		Page       string `json:"page"`
 		EnvVersion string `json:"env_version"`
 		Width      int    `json:"width"`
+		IsHyaline  bool   `json:"is_hyaline"`
 	}
 	switch errcode := s.readPost(r, &in, KindMini); {
 	case errcode != 0:
@@ -39,11 +41,21 @@ func (s *Server) wxaCode(r request) answer {
 	if in.Width == 0 {
 		in.Width = 430
 	}
-	return answer{status: http.StatusOK, contentType: "image/png", body: drawCode(in.Page+"?"+in.Scene, in.Width)}
+	// a transparent picture is PNG, and every other JPEG, by which SDKs tell it from an error
+	picture := drawCode(in.Page+"?"+in.Scene, in.Width)
+	contentType, encode := "image/jpeg", func(b *bytes.Buffer) error { return jpeg.Encode(b, picture, nil) }
+	if in.IsHyaline {
+		contentType, encode = "image/png", func(b *bytes.Buffer) error { return png.Encode(b, picture) }
+	}
+	var body bytes.Buffer
+	if err := encode(&body); err != nil {
+		panic("wechattest: a picture cannot be encoded: " + err.Error())
+	}
+	return answer{status: http.StatusOK, contentType: contentType, body: body.Bytes()}
 }
 
 // drawCode makes a square of dots from the hash of the text, with a QR code's three corners.
-func drawCode(text string, width int) []byte {
+func drawCode(text string, width int) *image.Paletted {
 	const cells, margin, corner = 25, 2, 7
 	picture := image.NewPaletted(image.Rect(0, 0, width, width), color.Palette{color.White, color.Black})
 	bits := sha256.Sum256([]byte(text))
@@ -71,9 +83,5 @@ func drawCode(text string, width int) []byte {
 			}
 		}
 	}
-	var b bytes.Buffer
-	if err := png.Encode(&b, picture); err != nil {
-		panic("wechattest: a picture cannot be encoded: " + err.Error())
-	}
-	return b.Bytes()
+	return picture
 }

@@ -29,6 +29,7 @@ type Asked struct {
 	TLS       bool
 	Header    http.Header
 	WebSocket bool // it is a WebSocket handshake
+	Writes    bool // its method is none of GET, HEAD and OPTIONS
 
 	// Earlier is the caller whom an earlier line found behind the same request, and
 	// whose credential it may have taken away; or nil.
@@ -37,7 +38,8 @@ type Asked struct {
 
 // Describe tells of the request that arrived.
 func Describe(r Clean, earlier *Caller) Asked {
-	return Asked{Host: r.Host, TLS: r.TLS != nil, Header: r.Header, WebSocket: r.WebSocket, Earlier: earlier}
+	writes := r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodOptions
+	return Asked{Host: r.Host, TLS: r.TLS != nil, Header: r.Header, WebSocket: r.WebSocket, Writes: writes, Earlier: earlier}
 }
 
 // Authenticator finds the live session behind a token.
@@ -79,11 +81,7 @@ func (g *Rules) Identify(ctx context.Context, a *Asked, creds *Credentials) (*Ca
 			}
 		}
 	}
-	if len(creds.cookies.values) > 0 && a.WebSocket && ForeignOrigin(a) {
-		// a browser sends the cookie with a handshake that any page may start,
-		// and neither SameSite=Lax nor CORS stands in its way everywhere
-		return nil, ErrOrigin
-	}
+	ambient := found == nil // what only the cookie says, a page need not know
 	for _, text := range creds.cookies.values {
 		if err := g.resolve(ctx, text, &found); err != nil {
 			return nil, err
@@ -99,6 +97,10 @@ func (g *Rules) Identify(ctx context.Context, a *Asked, creds *Credentials) (*Ca
 		return nil, ErrConflict // with the credential that an earlier handler took away
 	case !g.Apps.Has(found.App):
 		return nil, ErrOtherApp
+	case ambient && len(creds.cookies.values) > 0 && (a.WebSocket || a.Writes) && ForeignOrigin(a):
+		// a browser sends the cookie with what any page may start, and neither
+		// SameSite=Lax (pages of sibling domains) nor CORS stands in its way everywhere
+		return nil, ErrOrigin
 	}
 	return found, nil
 }
@@ -120,5 +122,5 @@ func (g *Rules) resolve(ctx context.Context, text string, found **Caller) error 
 // that this could not be found out.
 func IsAnonymous(err error) bool {
 	return errors.Is(err, ErrNoToken) || errors.Is(err, token.ErrInvalid) || errors.Is(err, session.ErrNotFound) ||
-		errors.Is(err, ErrOtherApp) || errors.Is(err, ErrConflict) || errors.Is(err, ErrOrigin)
+		errors.Is(err, ErrOtherApp) || errors.Is(err, ErrConflict)
 }
