@@ -11,14 +11,14 @@ import (
 )
 
 func TestOpenConfigurationIsTold(t *testing.T) {
-	site := "handle /api/* {\n wechat_auth\n reverse_proxy <UPSTREAM>\n}\nhandle {\n reverse_proxy <UPSTREAM>\n}"
+	site := "handle /open/* {\n reverse_proxy <UPSTREAM>\n}\nhandle {\n wechat_auth\n reverse_proxy <UPSTREAM>\n}"
 	gw := start(t, setup{Site: site})
 	line := gw.awaitLog(t, `"warn"`, "open configuration: ", "is behind wechat_auth elsewhere")
-	if line["site"] != "localhost" || line["path"] != "*" || !strings.Contains(line["msg"].(string), "unguarded "+gw.up.Addr) {
+	if line["site"] != "localhost" || line["path"] != "/open/*" || !strings.Contains(line["msg"].(string), "unguarded "+gw.up.Addr) {
 		t.Errorf("told as %v", line)
 	}
 	// it is true
-	got := gw.h1.do(t, call{Target: "/other", Header: header("X-WeChat-OpenID", eve)})
+	got := gw.h1.do(t, call{Target: "/open/x", Header: header("X-WeChat-OpenID", eve)})
 	if seen := gw.up.only(t); got.Status != 200 || !strings.Contains(seen.Raw, eve) {
 		t.Errorf("a forged header does not pass: %d", got.Status)
 	}

@@ -14,7 +14,7 @@ func TestReloadTellsAnotherStore(t *testing.T) {
 		return "store redis redis://:pa55w0rd@" + s.Addr + more + "\n"
 	}
 	for _, s := range []*redisServer{one, two} {
-		s.text("acl", "setuser", "default", "on", ">pa55w0rd")
+		s.say("acl", "setuser", "default", "on", ">pa55w0rd")
 	}
 	gw := start(t, setup{Wechat: inMemory})
 	count := 0
