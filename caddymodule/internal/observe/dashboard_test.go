@@ -13,7 +13,7 @@ import (
 )
 
 func TestDashboardMatchesMetrics(t *testing.T) {
-	text, err := os.ReadFile("../../dashboard/grafana.json")
+	text, err := os.ReadFile("../../../packaging/grafana/caddy-wechat.json")
 	if err != nil {
 		t.Fatal(err)
 	}
