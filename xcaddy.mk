@@ -74,24 +74,40 @@ XCADDY ?= $(if $(shell grep 'caddyserver/xcaddy $(XCADDY_VERSION)' tools/go.mod)
 XCADDY_GOPROXY ?= $(shell $(GO) env GOPROXY | sed 's/[,|].*//')|off
 
 .DEFAULT_GOAL := help
-.PHONY: help run test client build xcaddy modules bench attack soak scale profile fuzz corpus lint versions vulncheck sbom reproducible clean
+.PHONY: help run test test-short client build dist xcaddy modules bench attack soak scale profile fuzz corpus lint lint-packaging examples versions vulncheck sbom reproducible clean
 
 help: ## show this
 	@echo 'make run and make test are all that most people need. The targets:'
-	@sed '1,/^# ---- in this/d' $(xcaddy.mk) | awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}'
+	@sed '1,/^# ---- in this/d' $(xcaddy.mk) | awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}'
 	@echo 'Variables, such as in "make test PKGS=./caddymodule/session", stand in xcaddy.mk.'
 
-run: build ## try it: the gateway, a simulator of WeChat and a demo backend; Ctrl-C ends it
+run: say-run build ## try it: the gateway, a simulator of WeChat and a demo backend; Ctrl-C ends it
 	@$(GO) build -C tools -o '$(abspath $(RUN))/demo' ./demo
 	@$(RUN)/demo -bin $(BIN) -dir $(RUN)
 
-test: ## run all tests; the last line counts them (PKGS, RACE, TESTFLAGS)
+.PHONY: say-run
+say-run:
+	@echo 'Building, about two minutes the first time (0.9 GB of modules, as much of build cache), then a second.'
+	@echo 'The gateway will listen on all interfaces, so that a phone in your network can reach it; the rest only on this machine.'
+
+test: ## run all tests, about ten minutes on two cores; the last line counts them (PKGS, RACE, TESTFLAGS)
+	@echo 'This takes about ten minutes on two cores, and as long again the first time (it builds Caddy with the race detector).'
+	@echo 'make test-short: about a minute and a half. make test PKGS=./caddymodule/session: one package.'
 	@sh .ci/need redis-server $(if $(filter-out 0,$(RACE)),cc)
 	@$(GO) build -C tools -o '$(abspath $(RUN))/counttests' ./counttests
 	@unformatted=$$(gofmt -l caddymodule cmd tools); [ -z "$$unformatted" ] || { echo "gofmt would change:"; echo "$$unformatted"; exit 1; }
 	$(GO) vet -trimpath $(PKGS)
 	$(GO) build $(if $(filter-out 0,$(RACE)),-race) $(PKGS)
 	@$(RUN)/counttests $(if $(filter ./...,$(PKGS)),-require caddymodule/integration) -- $(if $(filter-out 0,$(RACE)),-race) -p $(TESTPROCS) -shuffle=on -count=1 -timeout 15m $(TESTFLAGS) $(PKGS)
+
+# No servers and no race detector: what a change breaks in its own package shows here.
+# What only the whole gateway shows (caddymodule/integration), and stores against real
+# servers (redisstore), does not.
+SHORT ?= $$($(GO) list ./... | grep -v -e /integration -e /redisstore)
+test-short: ## run the tests of the packages alone, about a minute and a half with a warm cache
+	@echo 'This takes about a minute and a half on two cores with a warm build cache.'
+	@$(GO) build -C tools -o '$(abspath $(RUN))/counttests' ./counttests
+	@$(RUN)/counttests -- -short -shuffle=on -timeout 5m $(TESTFLAGS) $(SHORT)
 
 client: client/node_modules ## build the client library and test it against the gateway; installs Node.js if it is missing
 	@cd client && GO='$(GO)' npm test
@@ -104,6 +120,15 @@ build: ## build bin/caddy and bin/wechatsim
 	@mkdir -p $(BIN)
 	CGO_ENABLED=0 GOAMD64=$(GOAMD64) $(GO) build $(BUILDFLAGS) $(if $(PROFILE),-pgo=$(PROFILE)) -o $(BIN)/ ./cmd/caddy
 	CGO_ENABLED=0 $(GO) build $(BUILDFLAGS) -o $(BIN)/ ./cmd/wechatsim
+
+# The version that the programs tell is Go's, of the checkout: a tag's where it has
+# one. So VERSION names files, and cannot make a binary say what it is not.
+VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+PLATFORMS  ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+DIST       ?= dist
+dist: export BUILDFLAGS := $(BUILDFLAGS)
+dist: ## build an archive for each of PLATFORMS and checksums, in dist/ (VERSION)
+	@GO='$(GO)' GOAMD64='$(GOAMD64)' PROFILE='$(PROFILE)' sh packaging/dist '$(DIST)' '$(VERSION)' $(PLATFORMS)
 
 xcaddy: ## build bin/caddy-xcaddy from this work tree with xcaddy
 	@mkdir -p $(dir $(XCADDY_OUT))
@@ -167,6 +192,13 @@ lint: ## gofmt, go vet, staticcheck
 	$(GO) vet -C tools ./...
 	$(TOOL) staticcheck -tests=false ./...
 
+lint-packaging: ## lint workflows, images, manifests, unit, alert rules with the tools that are there
+	@$(GO) build -modfile=tools/go.mod -o '$(abspath $(RUN))/actionlint' github.com/rhysd/actionlint/cmd/actionlint
+	@ACTIONLINT='$(abspath $(RUN))/actionlint' sh packaging/lint
+
+examples: build ## run every example against the simulator
+	@bash examples/check $(BIN)
+
 versions: build ## refuse versions with a known vulnerability, by tools/minversions/minimums.txt
 	@$(GO) build -C tools -o '$(abspath $(RUN))/minversions' ./minversions
 	$(RUN)/minversions $(BIN)/caddy $(BIN)/wechatsim $(wildcard $(XCADDY_OUT))
@@ -186,6 +218,6 @@ reproducible: build ## build again, elsewhere and from nothing, and compare the 
 	@sha256sum $(BIN)/caddy $(BIN)/wechatsim; rm -rf $(RUN)/again
 
 clean: ## remove what make made
-	rm -rf $(BIN) $(RUN)
+	rm -rf $(BIN) $(RUN) $(DIST)
 
 endif

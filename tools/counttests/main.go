@@ -1,7 +1,7 @@
 // main.go: runs go test, prints what matters, counts, keeps the exit status.
 
 // Command counttests runs "go test -json" with its arguments and prints a line
-// for each package, the output of what failed, and a last line that says how
+// for each package, one every half minute that it lives, the output of what failed, and a last line that says how
 // many tests passed and failed. A run that executed nothing has failed, and so
 // has one that executed nothing of a package given with -require.
 package main
@@ -18,7 +18,9 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
+	"time"
 )
 
 func main() {
@@ -39,7 +41,10 @@ func main() {
 	signal.Notify(make(chan os.Signal, 1), os.Interrupt, syscall.SIGTERM)
 
 	c := counter{out: os.Stdout, output: make(map[string][]string), passedIn: make(map[string]int), failedIn: make(map[string]int)}
+	quit := make(chan struct{})
+	go c.tellProgress(time.Tick(progressEvery), time.Now(), quit)
 	c.read(stdout)
+	close(quit)
 	err = command.Wait()
 	os.Exit(c.conclude(err, *require))
 }
@@ -55,6 +60,9 @@ type counter struct {
 	passed, failed, skipped int
 	passedIn, failedIn      map[string]int      // by package
 	output                  map[string][]string // by package and test, until it is known whether anybody needs it
+
+	mu      sync.Mutex // guards all of it
+	running running
 }
 
 func (c *counter) read(r io.Reader) {
@@ -76,6 +84,9 @@ func (c *counter) read(r io.Reader) {
 }
 
 func (c *counter) take(e event) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.running.take(e, time.Now())
 	key := e.Package + "\x00" + e.Test
 	switch e.Action {
 	case "build-output":
