@@ -160,6 +160,9 @@ func (l *link) writeTally(ctx context.Context, key string) error {
 				cmds = append(cmds, []string{"HINCRBY", key, field, strconv.Itoa(delta)})
 			}
 		}
+		if len(cmds) == 0 { // as many logouts as logins
+			return nil
+		}
 		cmds = append(cmds, []string{"PEXPIREAT", key, pxat(expiry(time.Now().Add(tallyExpiry)))})
 		if _, err := t.Do([]string{"PING"}); err != nil { // the connection may have been idle
 			return err
