@@ -15,6 +15,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/wechattest"
 )
 
 // asCaddy makes this test binary the binary caddy: it holds all that cmd/caddy
@@ -272,5 +274,19 @@ func TestCommandGuides(t *testing.T) {
 	}
 	if all := gw.ask(t, "GET", "/metrics"); !strings.Contains(all.Body, `caddy_wechat_build_info{version="`+version+`"} 1`) {
 		t.Errorf("no build_info in the metrics: %.300s", all.Body)
+	}
+}
+
+// A doctor finds what is wrong with a gateway, and says so by the exit status.
+func TestCommandDoctor(t *testing.T) {
+	gw := startAdmin(t, setup{Wechat: inMemory, Admin: true})
+	gw.wechat(t, "doctor").require(t, 0, "store memory", "wechat", "clock", "admin endpoint", "for this machine alone")
+	if err := gw.sim.Fault(wechattest.Fault{Path: wechattest.PathCode2Session, ErrCode: 40164}); err != nil {
+		t.Fatal(err)
+	}
+	requireStatus(t, gw.h1.do(t, loginCall(gw, appA, alice)), 502)
+	out := gw.wechat(t, "doctor", "--json")
+	if out.code != 1 || !containsAll(out.stdout, []string{"IP white list", appA, `"level":"wrong"`}) {
+		t.Errorf("exit code %d, %q", out.code, out.stdout)
 	}
 }

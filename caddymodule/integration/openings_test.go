@@ -30,7 +30,7 @@ func TestOpenConfigurationIsTold(t *testing.T) {
 	}
 
 	key := filepath.Join(gw.Dir, "token.key")
-	if err := os.WriteFile(key, []byte(strings.Repeat("0123456789abcdef", 4)), 0o644); err != nil {
+	if err := os.WriteFile(key, []byte("9f3c1d7ab25e804466c1f7e02d9b8a315ce0947f1ab6d28370e5c9418bf26da3"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	keyed := setup{Wechat: "token {\n key_file <DIR>/token.key\n}"}

@@ -49,6 +49,7 @@ func (adminAPI) Routes() []caddy.AdminRoute {
 		route("/wechat/keys", map[string]adminCall{http.MethodGet: adminListKeys}),
 		route("/wechat/keys/rotate", map[string]adminCall{http.MethodPost: adminRotateKeys}),
 		route("/wechat/keys/", map[string]adminCall{http.MethodDelete: adminRevokeKey}),
+		route("/wechat/doctor", map[string]adminCall{http.MethodGet: adminDoctor}),
 		route("/wechat/health", map[string]adminCall{http.MethodGet: adminHealth}),
 	}
 }

@@ -26,7 +26,7 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "wechat",
-		Usage: "sessions|revoke|token|keys|check|version",
+		Usage: "sessions|revoke|token|keys|check|doctor|version",
 		Short: "Looks after the sessions and keys of the WeChat login gateway",
 		Long: `
 Looks after the sessions and keys of the WeChat login gateway.
@@ -42,7 +42,7 @@ the reason is on standard error.`,
 			cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 				return fmt.Errorf("%w (what begins with a dash and is no option goes last, behind --: %s -- <id>)", withoutTokens(err), cmd.CommandPath())
 			})
-			cmd.AddCommand(sessionsCommand(), revokeCommand(), tokenCommand(), keysCommand(), checkCommand(), versionCommand())
+			cmd.AddCommand(sessionsCommand(), revokeCommand(), tokenCommand(), keysCommand(), checkCommand(), doctorCommand(), versionCommand())
 			hideTokens(cmd)
 		},
 	})

@@ -19,24 +19,40 @@ import (
 // tellOpenings warns of all ways past the gate that can be told from the configuration,
 // with the site and the path; see package openconfig.
 func (a *App) tellOpenings() error {
-	for _, file := range a.keyFiles() {
-		if problem := readableByOthers(file.option, file.path); problem != "" {
-			a.logger.Warn(problem)
-		}
+	for _, problem := range a.readableKeys() {
+		a.logger.Warn("open configuration: " + problem)
 	}
-	app, err := a.ctx.AppIfConfigured("http")
-	switch {
-	case errors.Is(err, caddy.ErrNotConfigured):
-		return nil
-	case err != nil:
+	findings, err := a.openings()
+	if err != nil {
 		return err
 	}
-	for _, finding := range openconfig.Find(app.(*caddyhttp.App).Servers, openconfig.Options{
-		Unguarded: a.Unguarded, LoginRateByHand: !a.LoginRate.unset && a.LoginRate.Attempts > 0,
-	}) {
+	for _, finding := range findings {
 		a.logger.Warn("open configuration: "+finding.Problem, zap.String("site", finding.Site), zap.String("path", finding.Path))
 	}
 	return nil
+}
+
+func (a *App) openings() ([]openconfig.Finding, error) {
+	app, err := a.ctx.AppIfConfigured("http")
+	switch {
+	case errors.Is(err, caddy.ErrNotConfigured):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return openconfig.Find(app.(*caddyhttp.App).Servers, openconfig.Options{
+		Unguarded: a.Unguarded, LoginRateByHand: !a.LoginRate.unset && a.LoginRate.Attempts > 0,
+	}), nil
+}
+
+// readableKeys says which key files others may read.
+func (a *App) readableKeys() (problems []string) {
+	for _, file := range a.keyFiles() {
+		if problem := readableByOthers(file.option, file.path); problem != "" {
+			problems = append(problems, problem)
+		}
+	}
+	return problems
 }
 
 // keyFile is a file with a key, and the option that names it.
@@ -63,5 +79,5 @@ func readableByOthers(option, path string) string {
 	if err != nil || info.Mode().Perm()&others == 0 {
 		return ""
 	}
-	return fmt.Sprintf("open configuration: %s %q can be read by other users of this machine (mode %#o), who can sign tokens with it: run  chmod 600 %[2]q", option, path, info.Mode().Perm())
+	return fmt.Sprintf("%s %q can be read by other users of this machine (mode %#o), who can sign tokens with it: run  chmod 600 %[2]q", option, path, info.Mode().Perm())
 }
