@@ -2,7 +2,7 @@
 #
 # Ports may be set: PORT (the gateway, 8080), SIM_PORT (the simulator of WeChat, 8089),
 # BACKEND_PORT (3000), ADMIN_PORT (Caddy's admin endpoint, 2019).
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2120 # options of the simulator may be given
 set -euo pipefail
 
 example=$(cd "$(dirname "$0")" && pwd)
@@ -35,13 +35,13 @@ trap 'exit 0' INT TERM
 # need COMMAND PACKAGE: says what to install
 need() { command -v "$1" >/dev/null || { echo "This example needs $1 (Debian: apt install $2)." >&2; exit 1; }; }
 
-# await ADDRESS...: returns when all of them answer, whatever they say
+# await ADDRESS...: returns when something accepts connections at all of them
 await() {
 	local address n
 	for address; do
 		for ((n = 0; ; n++)); do
-			if curl -s -o /dev/null --max-time 2 "$address"; then break; fi
-			if [ $n = 150 ] || ! kill -0 "${pids[@]}" 2>/dev/null; then
+			if (exec 3<>"/dev/tcp/${address%:*}/${address##*:}") 2>/dev/null; then break; fi
+			if [ $n = 300 ] || ! kill -0 "${pids[@]}" 2>/dev/null; then
 				echo "$address does not answer. The logs:" >&2
 				tail -n 5 "$scratch"/*.log >&2
 				exit 1
@@ -58,7 +58,7 @@ backend() { start backend env "PORT=$backend_port" "$bin/caddy" run --config "$r
 
 # ready: to be the last; stays until Ctrl-C, or until one of the programs ends
 ready() {
-	await "$WECHAT_API_BASE/" "$SITE/"
+	await "127.0.0.1:$sim_port" "$BACKEND" "localhost:$port"
 	echo "The gateway is at $SITE, the simulator of WeChat at http://localhost:$sim_port."
 	echo "See it work: ${example#"$root"/}/try. The logs are in ${scratch#"$root"/}. Ctrl-C ends it all."
 	wait -n "${pids[@]}" || true
