@@ -121,7 +121,7 @@ func (s *server) commands() string {
 	return strings.Join(list, ", ")
 }
 
-// exchanges counts how often the gateway waits for an answer.
+// How often the gateway waits for an answer, and what Redis is asked.
 func TestWhatALoginCosts(t *testing.T) {
 	s := startServer(t)
 	p := startProxy(t, s)
@@ -133,38 +133,49 @@ func TestWhatALoginCosts(t *testing.T) {
 	const delay = 100 * time.Millisecond // each way
 	cost := func(what string, most int, trips float64, do func() error) {
 		t.Helper()
-		s.commands()
-		p.slow(delay)
-		start := time.Now()
-		if err := do(); err != nil {
-			t.Fatalf("%s = %v", what, err)
-		}
-		took := float64(time.Since(start)) / float64(2*delay)
-		p.slow(0)
-		commands := s.commands()
-		n := 0
-		for _, c := range strings.Split(commands, ", ") {
-			var calls int
-			name, number, _ := strings.Cut(c, " ")
-			fmt.Sscan(number, &calls)
-			switch {
-			case name == "hincrby": // what is counted in a second is written together
-				n--
-				continue
-			case name == "set" && what != "the mark of a code" || name == "get":
-				continue // the gateway's own probe
+		for attempt := 1; ; attempt++ { // a busy machine takes its time
+			s.commands()
+			p.slow(delay)
+			start := time.Now()
+			if err := do(); err != nil {
+				t.Fatalf("%s = %v", what, err)
 			}
-			n += calls
-		}
-		t.Logf("%s: %.1f round trips, %d commands (%s)", what, took, n, commands)
-		if n > most || took > trips+0.7 {
-			t.Errorf("%s takes %.1f round trips and %d commands, want at most %.0f and %d", what, took, n, trips, most)
+			took := float64(time.Since(start)) / float64(2*delay)
+			p.slow(0)
+			commands := s.commands()
+			n := 0
+			for _, c := range strings.Split(commands, ", ") {
+				var calls int
+				name, number, _ := strings.Cut(c, " ")
+				fmt.Sscan(number, &calls)
+				switch {
+				case name == "hincrby": // what is counted in a second is written together
+					n--
+					continue
+				case name == "set" && what != "the mark of a code" || name == "get":
+					continue // the gateway's own probe
+				}
+				n += calls
+			}
+			if n <= most && took <= trips+0.7 {
+				t.Logf("%s: %.1f round trips, %d commands (%s)", what, took, n, commands)
+				return
+			}
+			if attempt == 5 {
+				t.Errorf("%s takes %.1f round trips and %d commands (%s), want at most %.0f and %d", what, took, n, commands, trips, most)
+				return
+			}
 		}
 	}
+	people := 100
+	somebody := func() session.Identity { people++; return person(people) }
 	var made *session.Session
-	cost("the mark of a code", 2, 1, func() error { _, err := m.RedeemCode(ctx, "wx0123456789abcdef", "code"); return err })
-	cost("a login", 6, 2, func() (err error) { made, err = m.Login(ctx, person(2)); return err })
-	cost("a login on a second device", 6, 2, func() (err error) { _, err = m.Login(ctx, person(2)); return err })
+	cost("the mark of a code", 1, 1, func() error {
+		_, err := m.RedeemCode(ctx, "wx0123456789abcdef", fmt.Sprint("code", time.Now()))
+		return err
+	})
+	cost("a login", 6, 2, func() (err error) { made, err = m.Login(ctx, somebody()); return err })
+	cost("a login on another device", 6, 2, func() (err error) { _, err = m.Login(ctx, person(people)); return err })
 	cost("a request", 1, 1, func() error { _, err := m.Get(ctx, made.ID); return err })
 	cost("a logout", 2, 2, func() error { return m.End(ctx, made.ID) })
 	cost("a logout of the last session", 2, 2, func() error { return m.End(ctx, warm.ID) })
