@@ -95,7 +95,7 @@ screenshots: build client/node_modules ## press every button of make run's page 
 	@sh .ci/need chromium
 	@mkdir -p '$(IMAGES)'
 	node tools/demo/page/build.mjs
-	DEMO_BROWSER="$$(command -v chromium)" DEMO_BIN='$(abspath $(BIN))' DEMO_IMAGES='$(abspath $(IMAGES))' $(GO) test -C tools -count=1 -timeout 15m ./demo
+	DEMO_BROWSER="$$(command -v chromium)" DEMO_BIN='$(abspath $(BIN))' DEMO_IMAGES='$(abspath $(IMAGES))' $(GO) test -C tools -count=1 -timeout 25m ./demo
 
 test: ## run all tests, about ten minutes on two cores; the last line counts them (PKGS, RACE, TESTFLAGS)
 	@echo 'This takes about ten minutes on two cores, and as long again the first time (it builds Caddy with the race detector).'
@@ -105,7 +105,7 @@ test: ## run all tests, about ten minutes on two cores; the last line counts the
 	@unformatted=$$(gofmt -l caddymodule cmd tools); [ -z "$$unformatted" ] || { echo "gofmt would change:"; echo "$$unformatted"; exit 1; }
 	$(GO) vet -trimpath $(PKGS)
 	$(GO) build $(if $(filter-out 0,$(RACE)),-race) $(PKGS)
-	@$(RUN)/counttests $(if $(filter ./...,$(PKGS)),-require caddymodule/integration) -- $(if $(filter-out 0,$(RACE)),-race) -p $(TESTPROCS) -shuffle=on -count=1 -timeout 15m $(TESTFLAGS) $(PKGS)
+	@$(RUN)/counttests $(if $(filter ./...,$(PKGS)),-require caddymodule/integration) -- $(if $(filter-out 0,$(RACE)),-race) -p $(TESTPROCS) -shuffle=on -count=1 -timeout 25m $(TESTFLAGS) $(PKGS)
 
 # No servers and no race detector: what a change breaks in its own package shows here.
 # What only the whole gateway shows (caddymodule/integration), and stores against real
