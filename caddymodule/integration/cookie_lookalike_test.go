@@ -19,7 +19,7 @@ var lookAlikes = []string{
 // attacker by it; is not locked out, if logged in; and a login or a logout ends the
 // visitor's session, not the attacker's. The backend sees none of it.
 func TestPlantedCookies(t *testing.T) {
-	gw := start(t, setup{Auth: "wechat_auth {\n public /public/*\n cookie\n}"})
+	gw := start(t, setup{Wechat: inMemory, Sim: freshKeys(), Auth: "wechat_auth {\n public /public/*\n cookie\n}"})
 	gw.each(t, func(t *testing.T, c *client) {
 		planted := login(t, gw, eve)
 		for _, name := range lookAlikes {

@@ -108,7 +108,7 @@ func TestWebSocketOrigin(t *testing.T) {
 		loggedIn      bool
 	}{
 		"same origin":                    {"/ws", cookie + "Origin: http://<HTTP>\n", 101, true},
-		"same origin, other case":        {"/ws", cookie + "Origin: http://LOCALHOST:<HTTPPORT>\n", 101, true},
+		"same origin, other case":        {"/ws", cookie + "Origin: http://LOCALHOST:<HTTPPORT>\n", 403, false},
 		"no browser":                     {"/ws", cookie, 101, true},
 		"foreign":                        {"/ws", cookie + "Origin: https://evil.example\n", 403, false},
 		"null":                           {"/ws", cookie + "Origin: null\n", 403, false},

@@ -96,10 +96,6 @@ func (s *Site) try(w http.ResponseWriter, r gate.Clean, c call, known bool) erro
 			Description: "send this again after the TLS handshake: early data can be replayed",
 		}
 	}
-	asked := gate.Describe(r, nil)
-	if s.Rules.Cookie != "" && c.method == http.MethodPost && gate.ForeignOrigin(&asked) {
-		return gate.ErrOrigin
-	}
 	return c.serve(s, w, r)
 }
 

@@ -53,8 +53,16 @@ func (s *Site) login(w http.ResponseWriter, r gate.Clean) error {
 	}
 
 	req := login.Request{App: app, Code: body.Code, Data: body.userInfo(), Network: network}
-	// the client's session until now, to be ended when the new login works
-	if c, err := s.identify(r); err == nil {
+	// the client's session until now, to be ended when the new login works. A page of
+	// another origin is answered, but has no say about the cookie: it would log the
+	// visitor of this site out, or into an account of its own
+	asked := gate.Describe(r, s.Server.Earlier(r.Request))
+	foreign := s.Rules.Cookie != "" && s.Rules.Foreign(&asked)
+	creds := s.Rules.Credentials(r.Header)
+	if foreign {
+		creds.ForgetCookies()
+	}
+	if c, err := s.Rules.Identify(r.Context(), &asked, &creds); err == nil {
 		req.Previous = c.Session
 	}
 
@@ -65,7 +73,7 @@ func (s *Site) login(w http.ResponseWriter, r gate.Clean) error {
 		return err
 	}
 	lifetime := session.ExpiresAt.Sub(session.IssuedAt)
-	if s.Rules.Cookie != "" {
+	if s.Rules.Cookie != "" && !foreign {
 		http.SetCookie(w, gate.SessionCookie(s.Rules.Cookie, text, lifetime))
 	}
 	return problem.WriteJSON(w, http.StatusOK, loginResponse{

@@ -29,6 +29,9 @@ func (g *Rules) Credentials(header http.Header) Credentials {
 	return c
 }
 
+// ForgetCookies leaves what a request carries in Authorization.
+func (c *Credentials) ForgetCookies() { c.cookies = sessionCookies{} }
+
 // mixed says that there are several Authorization fields of which at least one
 // is no bearer token, so that nobody can tell which one counts.
 func (c *Credentials) mixed() bool {

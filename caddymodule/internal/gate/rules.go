@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/apps"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/token"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/weblogin"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
@@ -53,11 +54,12 @@ type Authenticator interface {
 // Rules are what a site says about who may pass.
 type Rules struct {
 	Auth         Authenticator
-	Apps         apps.List   // whose sessions may enter
-	Public       PublicPaths // what needs no session
-	Cookie       string      // the session cookie's name; empty takes none
-	ForwardToken bool        // leave the credential on the request
-	LoginCookies string      // how the names of cookies of logins under way begin; empty: there are none
+	Apps         apps.List               // whose sessions may enter
+	Public       PublicPaths             // what needs no session
+	Cookie       string                  // the session cookie's name; empty takes none
+	ForwardToken bool                    // leave the credential on the request
+	Trusted      weblogin.TrustedOrigins // whose pages may use the cookie
+	LoginCookies string                  // how the names of cookies of logins under way begin; empty: there are none
 
 	Dialects Dialects  // in which headers a caller is told of
 	Asserter *Asserter // signs assertions; nil sends none
@@ -97,12 +99,22 @@ func (g *Rules) Identify(ctx context.Context, a *Asked, creds *Credentials) (*Ca
 		return nil, ErrConflict // with the credential that an earlier handler took away
 	case !g.Apps.Has(found.App):
 		return nil, ErrOtherApp
-	case ambient && len(creds.cookies.values) > 0 && (a.WebSocket || a.Writes) && ForeignOrigin(a):
-		// a browser sends the cookie with what any page may start, and neither
-		// SameSite=Lax (pages of sibling domains) nor CORS stands in its way everywhere
+	case ambient && len(creds.cookies.values) > 0 && (a.WebSocket || a.Writes) && g.Foreign(a):
 		return nil, ErrOrigin
 	}
 	return found, nil
+}
+
+// Foreign reports whether a page made the request that may not use the cookie: one of
+// another origin, which the operator has not named. A page may have a browser send the
+// cookie with a form or a handshake, and neither SameSite=Lax nor CORS stands in its way
+// everywhere. A token it would have to know.
+func (g *Rules) Foreign(a *Asked) bool {
+	if !weblogin.IsForeignPage(a.Header, a.Host, a.TLS) {
+		return false
+	}
+	_, trust := g.Trusted.Of(a.Header)
+	return trust != weblogin.Named
 }
 
 // resolve looks one token up and compares it with what was found before.
@@ -119,7 +131,7 @@ func (g *Rules) resolve(ctx context.Context, text string, found **Caller) error 
 }
 
 // IsAnonymous reports whether err means that nobody is logged in, rather than
-// that this could not be found out.
+// that this could not be found out, or that somebody is and may not be served (ErrOrigin).
 func IsAnonymous(err error) bool {
 	return errors.Is(err, ErrNoToken) || errors.Is(err, token.ErrInvalid) || errors.Is(err, session.ErrNotFound) ||
 		errors.Is(err, ErrOtherApp) || errors.Is(err, ErrConflict)
