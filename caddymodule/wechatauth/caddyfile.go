@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/gate"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/option"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/weblogin"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/wechat"
 )
 
@@ -46,6 +47,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 //			via <origin>
 //			for <origin>...
 //		}
+//		trusted_origin <origin>...
 //		forward_token
 //		headers <dialect>...
 //		assertion [<audience>]
@@ -67,7 +69,7 @@ func (h *Handler) unmarshal(d *caddyfile.Dispenser, configured *wechat.App) erro
 	var once option.Once
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		name := d.Val()
-		if name != "public" {
+		if name != "public" && name != "trusted_origin" {
 			if err := once.Note(d); err != nil {
 				return err
 			}
@@ -89,6 +91,8 @@ func (h *Handler) unmarshal(d *caddyfile.Dispenser, configured *wechat.App) erro
 		case "web_login":
 			h.WebLogin = new(WebLogin)
 			err = h.WebLogin.unmarshal(d)
+		case "trusted_origin":
+			err = h.unmarshalTrusted(d)
 		case "forward_token":
 			h.ForwardToken = true
 			if d.NextArg() {
@@ -99,7 +103,7 @@ func (h *Handler) unmarshal(d *caddyfile.Dispenser, configured *wechat.App) erro
 		case "assertion":
 			err = h.unmarshalAssertion(d, configured)
 		default:
-			err = d.Errf("unknown wechat_auth option%s: there are public, app, prefix, cookie, web_login, forward_token, headers and assertion", option.Name(name))
+			err = d.Errf("unknown wechat_auth option%s: there are public, app, prefix, cookie, web_login, trusted_origin, forward_token, headers and assertion", option.Name(name))
 		}
 		if err != nil {
 			return err
@@ -118,6 +122,18 @@ func (h *Handler) unmarshal(d *caddyfile.Dispenser, configured *wechat.App) erro
 			return directive.WrapErr(err)
 		}
 	}
+	return nil
+}
+
+func (h *Handler) unmarshalTrusted(d *caddyfile.Dispenser) error {
+	origins := d.RemainingArgs()
+	if len(origins) == 0 {
+		return d.Err("trusted_origin takes the origins whose pages may call this site, such as https://app.example.com, or * for all, by token alone")
+	}
+	if _, err := weblogin.ParseTrustedOrigins(origins...); err != nil {
+		return d.WrapErr(err)
+	}
+	h.TrustedOrigins = append(h.TrustedOrigins, origins...)
 	return nil
 }
 

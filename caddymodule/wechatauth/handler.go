@@ -69,13 +69,19 @@ type Handler struct {
 
 	// The name of a cookie to hand out the token in, and to accept it from,
 	// beside `Authorization`; `__Host-` is put before it when it is not there.
-	// For web pages: then requests to the endpoints from a foreign origin are
-	// refused. Default: none.
+	// For web pages: what the cookie alone identifies may then change nothing, and open
+	// no WebSocket, from a page of another origin. Default: none.
 	Cookie string `json:"cookie,omitempty"`
 
 	// Logins by redirect: pages inside WeChat, QR codes, web-views. It implies a cookie.
 	// Default: none.
 	WebLogin *WebLogin `json:"web_login,omitempty"`
+
+	// Other origins whose pages may call this site from a browser: their preflights pass,
+	// and they can read the endpoints' answers and the gate's refusals. A named one, such
+	// as `https://shop.example.com`, may use the cookie; `*` is every origin, by token
+	// alone. Default: none.
+	TrustedOrigins []string `json:"trusted_origins,omitempty"`
 
 	// Leave the token on the request for the backend. Default: false, it is removed.
 	ForwardToken bool `json:"forward_token,omitempty"`
@@ -134,6 +140,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 			return err
 		}
 		h.rules.Cookie = h.Cookie
+	}
+	if h.rules.Trusted, err = weblogin.ParseTrustedOrigins(h.TrustedOrigins...); err != nil {
+		return err
 	}
 	if h.rules.Dialects, err = gate.ParseDialects(h.Headers); err != nil {
 		return err
@@ -198,8 +207,16 @@ func (h *Handler) serve(w http.ResponseWriter, req *http.Request, next caddyhttp
 		r.IdentifyPush(push) // scrub took what an earlier wechat_push had said
 		return next.ServeHTTP(w, r.Request)
 	}
-	asked := gate.Describe(r, earlier)
 	creds := h.rules.Credentials(r.Header)
+	if h.site.TrustsPreflight(r.Request) {
+		// a browser sends it without credentials, and whom its page may ask for is the
+		// backend's to say
+		h.rules.Remove(&creds, r.Header)
+		p.passed = true
+		introduceNobody(r.Request, nil)
+		return next.ServeHTTP(w, r.Request)
+	}
+	asked := gate.Describe(r, earlier)
 	c, err := h.rules.Identify(r.Context(), &asked, &creds)
 	if err != nil {
 		protected, matchErr := h.protects(r.Request)

@@ -27,6 +27,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r gate.Clean, cause error) error
 	h.engine.Log.Refusal(r.Request, "gate", p, cause)
 	// the description, not the cause: it may be shown by the error page
 	err := caddyhttp.Error(p.Status, errors.New(p.Description))
+	h.site.Share(w.Header(), r.Request)
 	if siteHandlesError(r.Request, err) {
 		p.SetHeaders(w.Header())
 		return err

@@ -58,6 +58,10 @@ func (s *Site) Serve(w http.ResponseWriter, r gate.Clean, name string) error {
 	if c.secret {
 		s.Server.SkipLog(r.Request)
 	}
+	if s.Share(w.Header(), r.Request) && known && IsPreflight(r.Request) {
+		answerPreflight(w, c)
+		return nil
+	}
 	err := s.try(w, r, c, known)
 	if err == nil {
 		return nil
