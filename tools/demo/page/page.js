@@ -1,4 +1,4 @@
-// made by build.mjs from 657638b66670cb9d51ded54f940ff310677041d6784dfcc9ec2da0c5bc408ea8
+// made by build.mjs from 2a56a3e6a98845ef1c8afc098f7a51c64c4a7d0ecf12e915260bea741f9d5fb2
 "use strict";
 (() => {
   // demo.ts
@@ -302,6 +302,13 @@
     if (!calls.length) return $("asked").replaceChildren(el("p", "quiet", words().notAsked));
     $("asked").replaceChildren(...calls.slice(-3).map((s) => http(line(`${s.method} ${s.target}`, "first"), line(`${s.status || words().noAnswer} · ${s.took} ms`), line(cut(s.answerBody), "text"))));
   }
+  function carries(s) {
+    const field = (text, name) => text.match(new RegExp(`"${name}"\\s*:\\s*"?([^",}]+)`))?.[1];
+    const some = (text, names) => names.map((name) => field(text, name) && `${name} ${field(text, name)}`).filter(Boolean).join(", ");
+    const there = some(s.body, ["code", "openid", "errcode", "delay"]);
+    const back = some(s.answerBody, ["code", "token", "session_key", "access_token", "openid", "error", "errcode", "ended", "phoneNumber"]);
+    return (there && ` · ${there}`) + (back && ` ⇢ ${back}`);
+  }
   function way(place) {
     const w = words();
     return {
@@ -325,7 +332,7 @@
     const item = el("li", s.place, el(
       "details",
       "",
-      el("summary", "", el("span", "way", way(s.place)), el("span", "what", `${s.method} ${s.target}${message ? " " + s.body : ""}`), message ? el("span") : badge(s.status), el("span", "took", message ? "" : `${s.took} ms`)),
+      el("summary", "", el("span", "way", way(s.place)), el("span", "what", `${s.method} ${s.target}${message ? " " + s.body : carries(s)}`), message ? el("span") : badge(s.status), el("span", "took", message ? "" : `${s.took} ms`)),
       el(
         "div",
         "both",
