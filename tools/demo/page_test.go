@@ -198,7 +198,7 @@ func look(t *testing.T, ctx context.Context) {
 	do(t, ctx, chromedp.Click(`#exchanges summary`), chromedp.Click(`#exchanges li .curl button`), chromedp.Poll[chromedp.Void](`document.querySelector('#exchanges li .curl button').textContent === 'Copied'`, chromedp.WithPollingTimeout(20*time.Second)))
 	do(t, ctx, chromedp.Click(`#exchanges summary`)) // closed again, for the picture
 	images := os.Getenv("DEMO_IMAGES")
-	do(t, ctx, chromedp.EmulateViewport(1440, 1180))
+	do(t, ctx, chromedp.EmulateViewport(1440, 1120))
 	shoot(images, "demo.png")
 	do(t, ctx, chromedp.Click(`#language`))
 	if title, heard := get(t, ctx, chromedp.Text(`h1`)), get(t, ctx, chromedp.Text(`#heard`)); !strings.Contains(title, "网关") || !strings.Contains(heard, "后端收到的请求") {

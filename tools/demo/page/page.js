@@ -1,4 +1,4 @@
-// made by build.mjs from 2a56a3e6a98845ef1c8afc098f7a51c64c4a7d0ecf12e915260bea741f9d5fb2
+// made by build.mjs from acae7522d576ff447e7be67cc9364da9cadbce1ff4d87e1f1e5b8546fe3e85a8
 "use strict";
 (() => {
   // demo.ts
@@ -223,10 +223,9 @@
   var cut = (text, length = 260) => text.length > length ? text.slice(0, length) + "…" : text;
   function showOutcome(outcome, step) {
     const [title = "", about = ""] = words().steps[step] || [];
-    const parts = [el("p", "", el("strong", "", title), " ", ...outcome?.status === void 0 ? [] : [badge(outcome.status)])];
+    const parts = [el("p", "", el("strong", "", title), " ", ...outcome?.status === void 0 ? [] : [badge(outcome.status)]), el("p", "quiet", about)];
     if (outcome) parts.push(el("p", "call", outcome.call), http(line(cut(outcome.text, 700), "text")));
     else parts.push(el("p", "quiet", words().working));
-    parts.push(el("p", "quiet", about));
     $("told").replaceChildren(...parts);
   }
   var addOutcome = (outcome) => {

@@ -25,10 +25,9 @@ const cut = (text: string, length = 260) => text.length > length ? text.slice(0,
 
 export function showOutcome(outcome: Outcome | null, step: string): void {
   const [title = '', about = ''] = words().steps[step] || []
-  const parts: Node[] = [el('p', '', el('strong', '', title), ' ', ...(outcome?.status === undefined ? [] : [badge(outcome.status)]))]
+  const parts: Node[] = [el('p', '', el('strong', '', title), ' ', ...(outcome?.status === undefined ? [] : [badge(outcome.status)])), el('p', 'quiet', about)]
   if (outcome) parts.push(el('p', 'call', outcome.call), http(line(cut(outcome.text, 700), 'text')))
   else parts.push(el('p', 'quiet', words().working))
-  parts.push(el('p', 'quiet', about))
   $('told').replaceChildren(...parts)
 }
 
