@@ -58,6 +58,14 @@ func greet(r *http.Request) []byte {
 	return answer
 }
 
+// farewell says how a connection ended.
+func farewell(err error) string {
+	if code := websocket.CloseStatus(err); code >= 0 {
+		return fmt.Sprintf("with close code %d", code)
+	}
+	return "without a close frame"
+}
+
 // talk is the other end of a WebSocket: it says each message again, with the
 // name of the caller, until the gateway or the caller ends it.
 func talk(w http.ResponseWriter, r *http.Request, record *recorder) {
@@ -72,7 +80,7 @@ func talk(w http.ResponseWriter, r *http.Request, record *recorder) {
 	for {
 		kind, message, err := socket.Read(context.Background())
 		if err != nil {
-			note("CLOSED", []byte(err.Error()))
+			note("CLOSED", []byte(farewell(err)))
 			return
 		}
 		note("MESSAGE", message)

@@ -1,4 +1,4 @@
-// made by build.mjs from 657638b66670cb9d51ded54f940ff310677041d6784dfcc9ec2da0c5bc408ea8
+// made by build.mjs from acae7522d576ff447e7be67cc9364da9cadbce1ff4d87e1f1e5b8546fe3e85a8
 "use strict";
 (() => {
   // demo.ts
@@ -223,10 +223,9 @@
   var cut = (text, length = 260) => text.length > length ? text.slice(0, length) + "…" : text;
   function showOutcome(outcome, step) {
     const [title = "", about = ""] = words().steps[step] || [];
-    const parts = [el("p", "", el("strong", "", title), " ", ...outcome?.status === void 0 ? [] : [badge(outcome.status)])];
+    const parts = [el("p", "", el("strong", "", title), " ", ...outcome?.status === void 0 ? [] : [badge(outcome.status)]), el("p", "quiet", about)];
     if (outcome) parts.push(el("p", "call", outcome.call), http(line(cut(outcome.text, 700), "text")));
     else parts.push(el("p", "quiet", words().working));
-    parts.push(el("p", "quiet", about));
     $("told").replaceChildren(...parts);
   }
   var addOutcome = (outcome) => {
@@ -302,6 +301,13 @@
     if (!calls.length) return $("asked").replaceChildren(el("p", "quiet", words().notAsked));
     $("asked").replaceChildren(...calls.slice(-3).map((s) => http(line(`${s.method} ${s.target}`, "first"), line(`${s.status || words().noAnswer} · ${s.took} ms`), line(cut(s.answerBody), "text"))));
   }
+  function carries(s) {
+    const field = (text, name) => text.match(new RegExp(`"${name}"\\s*:\\s*"?([^",}]+)`))?.[1];
+    const some = (text, names) => names.map((name) => field(text, name) && `${name} ${field(text, name)}`).filter(Boolean).join(", ");
+    const there = some(s.body, ["code", "openid", "errcode", "delay"]);
+    const back = some(s.answerBody, ["code", "token", "session_key", "access_token", "openid", "error", "errcode", "ended", "phoneNumber"]);
+    return (there && ` · ${there}`) + (back && ` ⇢ ${back}`);
+  }
   function way(place) {
     const w = words();
     return {
@@ -325,7 +331,7 @@
     const item = el("li", s.place, el(
       "details",
       "",
-      el("summary", "", el("span", "way", way(s.place)), el("span", "what", `${s.method} ${s.target}${message ? " " + s.body : ""}`), message ? el("span") : badge(s.status), el("span", "took", message ? "" : `${s.took} ms`)),
+      el("summary", "", el("span", "way", way(s.place)), el("span", "what", `${s.method} ${s.target}${message ? " " + s.body : carries(s)}`), message ? el("span") : badge(s.status), el("span", "took", message ? "" : `${s.took} ms`)),
       el(
         "div",
         "both",

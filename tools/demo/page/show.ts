@@ -25,10 +25,9 @@ const cut = (text: string, length = 260) => text.length > length ? text.slice(0,
 
 export function showOutcome(outcome: Outcome | null, step: string): void {
   const [title = '', about = ''] = words().steps[step] || []
-  const parts: Node[] = [el('p', '', el('strong', '', title), ' ', ...(outcome?.status === undefined ? [] : [badge(outcome.status)]))]
+  const parts: Node[] = [el('p', '', el('strong', '', title), ' ', ...(outcome?.status === undefined ? [] : [badge(outcome.status)])), el('p', 'quiet', about)]
   if (outcome) parts.push(el('p', 'call', outcome.call), http(line(cut(outcome.text, 700), 'text')))
   else parts.push(el('p', 'quiet', words().working))
-  parts.push(el('p', 'quiet', about))
   $('told').replaceChildren(...parts)
 }
 
@@ -120,6 +119,15 @@ function showAsked(calls: Sighting[]): void {
   $('asked').replaceChildren(...calls.slice(-3).map(s => http(line(`${s.method} ${s.target}`, 'first'), line(`${s.status || words().noAnswer} · ${s.took} ms`), line(cut(s.answerBody), 'text'))))
 }
 
+/** What matters of an exchange in a few words: what went there, and what came back. */
+function carries(s: Sighting): string {
+  const field = (text: string, name: string) => text.match(new RegExp(`"${name}"\\s*:\\s*"?([^",}]+)`))?.[1]
+  const some = (text: string, names: string[]) => names.map(name => field(text, name) && `${name} ${field(text, name)}`).filter(Boolean).join(', ')
+  const there = some(s.body, ['code', 'openid', 'errcode', 'delay'])
+  const back = some(s.answerBody, ['code', 'token', 'session_key', 'access_token', 'openid', 'error', 'errcode', 'ended', 'phoneNumber'])
+  return (there && ` · ${there}`) + (back && ` ⇢ ${back}`)
+}
+
 /** Who asks whom. */
 function way(place: Place): string {
   const w = words()
@@ -138,7 +146,7 @@ function exchange(at: Settings, s: Sighting, index: number, step: string): HTMLE
   const copy = el('button', '', w.copy)
   copy.onclick = () => navigator.clipboard.writeText(command).then(() => { copy.textContent = w.copied }, () => getSelection()?.selectAllChildren(code))
   const item = el('li', s.place, el('details', '',
-    el('summary', '', el('span', 'way', way(s.place)), el('span', 'what', `${s.method} ${s.target}${message ? ' ' + s.body : ''}`), message ? el('span') : badge(s.status), el('span', 'took', message ? '' : `${s.took} ms`)),
+    el('summary', '', el('span', 'way', way(s.place)), el('span', 'what', `${s.method} ${s.target}${message ? ' ' + s.body : carries(s)}`), message ? el('span') : badge(s.status), el('span', 'took', message ? '' : `${s.took} ms`)),
     el('div', 'both',
       http(line(`${s.method} ${s.target}`, 'first'), ...list(s.header), line(s.body ? '\n' + s.body : '', 'text')),
       http(line(message ? '' : `${w.answer} ${s.status || ''}`, 'first'), ...list(s.answerHeader), line(s.answerBody ? '\n' + s.answerBody : '', 'text'))),
