@@ -114,14 +114,24 @@ func (s *webShot) value(name string) (string, error) {
 		return s.ask(s.w.sim+"/sim/oauth", "", map[string]string{"appid": app, "openid": of}, "code")
 	case "minicode":
 		return s.ask(s.w.sim+"/sim/login", "", map[string]string{"appid": webMini, "openid": of}, "code")
-	case "token": // of a session of the mini program
+	case "token": // of a session of the mini program. WeChat counts a user's logins, so it is kept
+		if token := s.w.tokens[of]; token != "" {
+			return token, nil
+		}
+		token, err := s.value("freshtoken:" + of)
+		if err == nil {
+			s.w.tokens[of] = token
+		}
+		return token, err
+	case "freshtoken":
 		code, err := s.value("minicode:" + of)
 		if err != nil {
 			return "", err
 		}
 		return s.ask("http://"+localhost(s.w.site)+"/wechat/login", "", map[string]string{"appid": webMini, "code": code}, "token")
 	case "ticket", "usedticket", "deadticket":
-		token, err := s.value("token:" + of)
+		from := map[bool]string{false: "token:", true: "freshtoken:"}[kind == "deadticket"]
+		token, err := s.value(from + of)
 		if err != nil {
 			return "", err
 		}
@@ -206,7 +216,7 @@ func (s *webShot) ask(target, token string, body map[string]string, member strin
 	status, got, err := answerOf(r)
 	var answer map[string]any
 	if err != nil || json.Unmarshal([]byte(got), &answer) != nil || answer[member] == nil {
-		return "", fmt.Errorf("%s gives no %s: %d %w", r.URL.Path, member, status, err)
+		return "", fmt.Errorf("%s gives no %s: %d %v", r.URL.Path, member, status, err)
 	}
 	return fmt.Sprint(answer[member]), nil
 }

@@ -18,7 +18,7 @@ func TestCarelessSiteIsCaught(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &webWorld{}
+	w := &webWorld{tokens: make(map[string]string)}
 	defer w.stop()
 	sim := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		json.NewEncoder(rw).Encode(map[string]string{"code": "c0de" + newNonce()})

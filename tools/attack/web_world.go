@@ -31,6 +31,7 @@ type webWorld struct {
 	site, other, relay string // 127.0.0.1:port
 	sim                string // URL of the simulator
 	backend, wechat    *recorder
+	tokens             map[string]string // of sessions that last, by openid
 	ends               []func()
 }
 
@@ -71,7 +72,7 @@ func (r *recorder) take() []http.Header {
 }
 
 func startWebWorld(ctx context.Context, bin, dir string) (w *webWorld, err error) {
-	w = &webWorld{}
+	w = &webWorld{tokens: make(map[string]string)}
 	defer func() {
 		if err != nil {
 			w.stop()
@@ -173,6 +174,7 @@ func (w *webWorld) caddyfile() string {
 		api_base http://%[7]s
 		open_base %[8]s
 		login_rate off
+		sessions_per_user 1000
 		store memory
 		token {
 			algorithm EdDSA
