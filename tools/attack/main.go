@@ -75,5 +75,15 @@ func run(ctx context.Context, bin, only string, verbose, keep bool, out io.Write
 	if err != nil {
 		return false, err
 	}
+	webCases, err := loadWebCases()
+	if err != nil {
+		return false, err
+	}
+	web, err := startWebWorld(ctx, bin, dir)
+	if err != nil {
+		return false, err
+	}
+	defer web.stop()
+	results = append(results, playWeb(web, webCases, pattern)...)
 	return report(out, results, verbose, time.Since(began)), nil
 }
