@@ -178,6 +178,12 @@ func load(t *testing.T, text string) {
 		if strings.HasSuffix(match[1], "APPID") {
 			value = "wx00000000000000" + string("0123456789abcdef"[i%16]) + "0"
 		}
+		if strings.HasSuffix(match[1], "AES_KEY") {
+			value = strings.Repeat("a", 42) + "A"
+		}
+		if strings.HasSuffix(match[1], "PUSH_TOKEN") {
+			value = "Token123"
+		}
 		t.Setenv(match[1], value)
 	}
 	config, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), map[string]any{"filename": "Caddyfile"})
