@@ -91,6 +91,10 @@ func TestOpenConfigurations(t *testing.T) {
 			[]string{":8081 *:…dynamic a is behind wechat_auth elsewhere"}},
 		"error route": {"http://a.test {\n wechat_auth\n reverse_proxy localhost:3000\n handle_errors 404 {\n reverse_proxy localhost:3000\n }\n}",
 			[]string{"a.test handle_errors *:…the error route leads to localhost:3000"}},
+		"error route with the client's path": {"http://a.test {\n wechat_auth\n reverse_proxy localhost:3000\n handle_errors 404 {\n rewrite * /errors{uri}\n reverse_proxy localhost:3000\n }\n}",
+			[]string{"a.test handle_errors *:…the error route leads to localhost:3000"}},
+		"error page for some": {"http://a.test {\n wechat_auth\n reverse_proxy localhost:3000\n handle_errors 404 {\n rewrite /x /page\n reverse_proxy localhost:3000\n }\n}",
+			[]string{"a.test handle_errors *:…the error route leads to localhost:3000"}},
 		"named route": {"&(app) {\n reverse_proxy localhost:3000\n}\nhttp://a.test {\n wechat_auth\n invoke app\n}\nhttp://b.test {\n invoke app\n}",
 			[]string{"b.test *:…is behind wechat_auth elsewhere"}},
 		"php": {"http://a.test {\n wechat_auth\n php_fastcgi localhost:9000\n}\nhttp://b.test {\n php_fastcgi localhost:9000\n}",
@@ -160,26 +164,27 @@ func TestOpenConfigurations(t *testing.T) {
 // What people write every day is told of by nothing.
 func TestNoFalseAlarms(t *testing.T) {
 	for name, sites := range map[string]string{
-		"three lines":    "http://a.test {\n wechat_auth\n reverse_proxy localhost:3000\n}",
-		"matcher":        "http://a.test {\n wechat_auth /api/*\n reverse_proxy localhost:3000\n}",
-		"public":         "http://a.test {\n wechat_auth {\n public / /healthz /static/*\n }\n reverse_proxy localhost:3000\n}",
-		"handles":        "http://a.test {\n handle /api/* {\n wechat_auth\n reverse_proxy localhost:3000\n }\n handle {\n root * /srv\n try_files {path} /index.html\n file_server\n }\n}",
-		"gate on top":    "http://a.test {\n wechat_auth {\n public / /index.html /assets/*\n }\n handle /api/* {\n reverse_proxy localhost:3000\n }\n handle {\n root * /srv\n try_files {path} /index.html\n file_server\n }\n}",
-		"handle_path":    "http://a.test {\n handle_path /api/* {\n wechat_auth {\n public /healthz\n }\n reverse_proxy localhost:3000\n }\n}",
-		"two gates":      "http://a.test {\n handle /a/* {\n wechat_auth\n reverse_proxy localhost:3000\n }\n handle {\n wechat_auth {\n public /x\n }\n reverse_proxy localhost:3000\n }\n}",
-		"route":          "http://a.test {\n route {\n wechat_auth\n reverse_proxy localhost:3000\n }\n}",
-		"other upstream": "http://a.test {\n wechat_auth\n reverse_proxy localhost:3000\n}\nhttp://b.test {\n reverse_proxy localhost:3001\n}",
-		"error page":     "http://a.test {\n wechat_auth\n reverse_proxy localhost:3000\n handle_errors {\n respond \"{err.status_code}\"\n }\n}",
-		"error gate":     "http://a.test {\n wechat_auth\n reverse_proxy localhost:3000\n handle_errors {\n wechat_auth\n reverse_proxy localhost:3000\n }\n}",
-		"forward_auth":   "http://a.test {\n forward_auth localhost:9091 {\n uri /verify\n copy_headers X-Other\n }\n wechat_auth\n reverse_proxy localhost:3000\n}\nhttp://auth.test {\n wechat_auth\n reverse_proxy localhost:9091\n}",
-		"snippet":        "(protected) {\n wechat_auth\n reverse_proxy {args[0]}\n}\nhttp://a.test {\n import protected localhost:3000\n}\nhttp://b.test {\n import protected localhost:3001\n}",
-		"preflight":      "http://a.test {\n route {\n @preflight method OPTIONS\n respond @preflight 204\n wechat_auth\n reverse_proxy localhost:3000\n }\n}",
-		"own header":     "http://a.test {\n wechat_auth\n request_header X-User {http.auth.user.openid}\n reverse_proxy localhost:3000 {\n header_up X-Real-IP {remote_host}\n }\n}",
-		"handle on it":   "http://a.test {\n wechat_auth\n @admin header X-WeChat-OpenID oADMIN\n handle @admin {\n reverse_proxy localhost:3001\n }\n reverse_proxy localhost:3000\n}",
-		"rewrite public": "http://a.test {\n rewrite / /index.html\n wechat_auth {\n public / /index.html\n }\n file_server\n}",
-		"redirects":      "http://a.test {\n redir /old /new\n encode\n header X-Frame-Options DENY\n basic_auth /admin/* {\n a $2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG\n }\n wechat_auth\n reverse_proxy localhost:3000\n}",
-		"no gate at all": "http://a.test {\n @x header X-WeChat-OpenID o\n respond @x 403\n reverse_proxy localhost:3000\n}",
-		"health":         "http://a.test {\n wechat_health /healthz\n wechat_auth\n reverse_proxy localhost:3000\n}",
+		"three lines":               "http://a.test {\n wechat_auth\n reverse_proxy localhost:3000\n}",
+		"matcher":                   "http://a.test {\n wechat_auth /api/*\n reverse_proxy localhost:3000\n}",
+		"public":                    "http://a.test {\n wechat_auth {\n public / /healthz /static/*\n }\n reverse_proxy localhost:3000\n}",
+		"handles":                   "http://a.test {\n handle /api/* {\n wechat_auth\n reverse_proxy localhost:3000\n }\n handle {\n root * /srv\n try_files {path} /index.html\n file_server\n }\n}",
+		"gate on top":               "http://a.test {\n wechat_auth {\n public / /index.html /assets/*\n }\n handle /api/* {\n reverse_proxy localhost:3000\n }\n handle {\n root * /srv\n try_files {path} /index.html\n file_server\n }\n}",
+		"handle_path":               "http://a.test {\n handle_path /api/* {\n wechat_auth {\n public /healthz\n }\n reverse_proxy localhost:3000\n }\n}",
+		"two gates":                 "http://a.test {\n handle /a/* {\n wechat_auth\n reverse_proxy localhost:3000\n }\n handle {\n wechat_auth {\n public /x\n }\n reverse_proxy localhost:3000\n }\n}",
+		"route":                     "http://a.test {\n route {\n wechat_auth\n reverse_proxy localhost:3000\n }\n}",
+		"other upstream":            "http://a.test {\n wechat_auth\n reverse_proxy localhost:3000\n}\nhttp://b.test {\n reverse_proxy localhost:3001\n}",
+		"error page":                "http://a.test {\n wechat_auth\n reverse_proxy localhost:3000\n handle_errors {\n respond \"{err.status_code}\"\n }\n}",
+		"error page of the backend": "http://a.test {\n wechat_auth\n reverse_proxy localhost:3000\n handle_errors 401 {\n rewrite * /please-log-in\n reverse_proxy localhost:3000\n }\n}",
+		"error gate":                "http://a.test {\n wechat_auth\n reverse_proxy localhost:3000\n handle_errors {\n wechat_auth\n reverse_proxy localhost:3000\n }\n}",
+		"forward_auth":              "http://a.test {\n forward_auth localhost:9091 {\n uri /verify\n copy_headers X-Other\n }\n wechat_auth\n reverse_proxy localhost:3000\n}\nhttp://auth.test {\n wechat_auth\n reverse_proxy localhost:9091\n}",
+		"snippet":                   "(protected) {\n wechat_auth\n reverse_proxy {args[0]}\n}\nhttp://a.test {\n import protected localhost:3000\n}\nhttp://b.test {\n import protected localhost:3001\n}",
+		"preflight":                 "http://a.test {\n route {\n @preflight method OPTIONS\n respond @preflight 204\n wechat_auth\n reverse_proxy localhost:3000\n }\n}",
+		"own header":                "http://a.test {\n wechat_auth\n request_header X-User {http.auth.user.openid}\n reverse_proxy localhost:3000 {\n header_up X-Real-IP {remote_host}\n }\n}",
+		"handle on it":              "http://a.test {\n wechat_auth\n @admin header X-WeChat-OpenID oADMIN\n handle @admin {\n reverse_proxy localhost:3001\n }\n reverse_proxy localhost:3000\n}",
+		"rewrite public":            "http://a.test {\n rewrite / /index.html\n wechat_auth {\n public / /index.html\n }\n file_server\n}",
+		"redirects":                 "http://a.test {\n redir /old /new\n encode\n header X-Frame-Options DENY\n basic_auth /admin/* {\n a $2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG\n }\n wechat_auth\n reverse_proxy localhost:3000\n}",
+		"no gate at all":            "http://a.test {\n @x header X-WeChat-OpenID o\n respond @x 403\n reverse_proxy localhost:3000\n}",
+		"health":                    "http://a.test {\n wechat_health /healthz\n wechat_auth\n reverse_proxy localhost:3000\n}",
 	} {
 		if found := openings(t, fmt.Sprintf(openGlobal, "")+sites, openconfig.Options{LoginRateByHand: true}); len(found) != 0 {
 			t.Errorf("%s: %q", name, found)
@@ -219,6 +224,8 @@ func TestBudgetsOfEverybody(t *testing.T) {
 
 var fence = regexp.MustCompile("(?s)```caddyfile\n(.*?)```|```\n(\\{\n.*?|[a-z.:/0-9]+ \\{\n.*?)```")
 
+var keyFileLine = regexp.MustCompile(`(?m)^(\s*key_file ).*$`)
+
 // The configurations that we show to people are told of by nothing.
 func TestOwnDocumentsAreClosed(t *testing.T) {
 	root := filepath.Join("..", "..")
@@ -244,6 +251,10 @@ func TestOwnDocumentsAreClosed(t *testing.T) {
 	}
 	t.Setenv("WECHAT_APPID", gatewaytest.AppID)
 	t.Setenv("WECHAT_SECRET", gatewaytest.AppSecret)
+	key := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(key, []byte("9f3c1d7ab25e804466c1f7e02d9b8a315ce0947f1ab6d28370e5c9418bf26da3"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	looked := 0
 	for _, text := range texts {
 		if !strings.Contains(text, "wechat_auth") {
@@ -256,6 +267,7 @@ func TestOwnDocumentsAreClosed(t *testing.T) {
 			continue // a piece of one
 		}
 		looked++
+		text = keyFileLine.ReplaceAllString(text, "${1}"+key)
 		text = regexp.MustCompile(`\{(env|file)\.[^{}]+\}`).ReplaceAllString(text, gatewaytest.AppSecret)
 		if found := openings(t, text, openconfig.Options{LoginRateByHand: true}); len(found) != 0 {
 			t.Errorf("%q of\n%s", found, text)

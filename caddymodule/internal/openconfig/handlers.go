@@ -29,7 +29,7 @@ func (f *finder) handler(module any, at *place, sets matcherSets) {
 	switch h := module.(type) {
 	case *caddyhttp.Subroute:
 		inner := f.routes(h.Routes, *at)
-		at.gated, at.early = inner.gated, inner.early
+		at.gated, at.onePage, at.early = inner.gated, inner.onePage, inner.early
 		if h.Errors != nil {
 			failed := *at
 			failed.errors = true
@@ -39,7 +39,7 @@ func (f *finder) handler(module any, at *place, sets matcherSets) {
 	case *caddyhttp.Invoke:
 		if route := f.named[h.Name]; route != nil {
 			inner := f.routes(caddyhttp.RouteList{*route}, *at)
-			at.gated, at.early = inner.gated, inner.early
+			at.gated, at.onePage, at.early = inner.gated, inner.onePage, inner.early
 		}
 		return
 	case *reverseproxy.Handler:
@@ -51,6 +51,8 @@ func (f *finder) handler(module any, at *place, sets matcherSets) {
 		}
 		return
 	case *rewrite.Rewrite:
+		path, _, _ := strings.Cut(h.URI, "?")
+		at.onePage = path != "" && !strings.Contains(path, "{")
 		if !at.gated {
 			at.early = append(slices.Clip(at.early), early{*at, rewriteOf(h, *at, sets).letIn})
 		}

@@ -47,6 +47,7 @@ func Find(servers map[string]*caddyhttp.Server, opts Options) []Finding {
 		case p.early:
 			f.tell(p.at, fmt.Sprintf("reverse_proxy %s comes before wechat_auth: requests reach it without a session and with forged X-WeChat headers; "+
 				"put wechat_auth first, or write  unguarded %[1]s  into the global option wechat if that is meant", p.shown))
+		case f.guarded[p.upstream] && p.at.errors && p.at.onePage: // an error page
 		case f.guarded[p.upstream] && p.at.errors:
 			f.tell(p.at, fmt.Sprintf("the error route leads to %s, which is behind wechat_auth elsewhere: requests that were refused reach it without a session; "+
 				"put wechat_auth into the handle_errors as well, or write  unguarded %[1]s  into the global option wechat if that is meant", p.shown))
@@ -83,6 +84,7 @@ type place struct {
 	site, path string
 	errors     bool // in handle_errors
 	gated      bool // all requests here have passed a gate
+	onePage    bool // all requests here are for one path that the operator chose
 
 	// What was decided about the request before a gate; a gate that comes then tells.
 	early []early
@@ -167,7 +169,7 @@ func (f *finder) routes(routes caddyhttp.RouteList, at place) place {
 			groups[route.Group] = true
 		}
 		if every {
-			at.gated, at.early = here.gated, here.early
+			at.gated, at.onePage, at.early = here.gated, here.onePage, here.early
 			if route.Terminal {
 				break
 			}
