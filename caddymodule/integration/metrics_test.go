@@ -31,11 +31,12 @@ func series(t *testing.T, gw *gateway) map[string]string {
 // The labels, and what may stand in them. Everything else is a leak, of memory
 // or of names.
 var labelValues = map[string]*regexp.Regexp{
-	"appid":  regexp.MustCompile(`^(wx[0-9a-f]{16})?$`),
-	"call":   regexp.MustCompile(`^[a-z0-9_]{1,24}$`),
-	"op":     regexp.MustCompile(`^(mark|create|get|update|delete|list|delete_user|value|update_value)$`),
-	"result": regexp.MustCompile(`^[a-z_]{1,24}$`),
-	"le":     regexp.MustCompile(`^([0-9.e+-]+|\+Inf)$`),
+	"appid":   regexp.MustCompile(`^(wx[0-9a-f]{16})?$`),
+	"call":    regexp.MustCompile(`^[a-z0-9_]{1,24}$`),
+	"op":      regexp.MustCompile(`^(mark|create|get|update|delete|list|delete_user|value|update_value)$`),
+	"result":  regexp.MustCompile(`^[a-z_]{1,24}$`),
+	"version": regexp.MustCompile(`^[-()0-9A-Za-z.+]{1,64}$`),
+	"le":      regexp.MustCompile(`^([0-9.e+-]+|\+Inf)$`),
 }
 
 var metricLabels = map[string]string{
@@ -48,6 +49,7 @@ var metricLabels = map[string]string{
 	"caddy_wechat_store_duration_seconds_sum":    "op result",
 	"caddy_wechat_store_duration_seconds_count":  "op result",
 	"caddy_wechat_sessions":                      "appid",
+	"caddy_wechat_build_info":                    "version",
 }
 
 var seriesForm = regexp.MustCompile(`^([a-z_]+)\{(.*)\}$`)

@@ -3,7 +3,6 @@
 package endpoint
 
 import (
-	"mime"
 	"net/http"
 	"strings"
 
@@ -49,9 +48,6 @@ func oneContentType(fields []string) (mediaType string, ok bool) {
 
 // isJSON compares bytes: what Unicode calls blank or the same letter is neither.
 func isJSON(mediaType string) bool {
-	if _, _, err := mime.ParseMediaType(mediaType); err != nil {
-		return false // parameters that are none
-	}
 	name, _, _ := strings.Cut(mediaType, ";")
 	return equalASCII(strings.TrimRight(name, " \t"), "application/json")
 }
@@ -65,6 +61,8 @@ func isUTF8(mediaType string) bool {
 		name, value, ok := strings.Cut(strings.Trim(parameter, " \t"), "=")
 		switch {
 		case name == "" && !ok: // an empty one
+		case name == "" || !ok: // this is no parameter
+			return false
 		case equalASCII(name, "charset"):
 			if charsets++; !equalASCII(value, "utf-8") && !equalASCII(value, `"utf-8"`) {
 				return false
