@@ -151,6 +151,7 @@ func TestNaiveReading(t *testing.T) {
 		"nothing":              {head + "\r\n", 1, true},
 		"a cousin":             {head + "X-WeChat: e\r\nX-WXY-A: e\r\n\r\n", 1, true},
 		"ours":                 {head + "X-WeChat-OpenID: e\r\n\r\n", 1, false},
+		"wrapped":              {head + "Grpc-Metadata-X-WeChat-OpenID: e\r\n\r\n", 1, false},
 		"folded name":          {head + "x_wechat.openid: e\r\n\r\n", 1, false},
 		"blank before colon":   {head + "X-WX-OPENID : e\r\n\r\n", 1, false},
 		"folded line":          {head + "A: b\r\n X-WeChat-OpenID: e\r\n\r\n", 1, false},

@@ -36,6 +36,9 @@ func spellings() (list variants) {
 		list = append(list,
 			name+"-", name+"_", parts[0]+"-"+parts[1]+"-", parts[0]+"_"+parts[1]+"__"+parts[2],
 			parts[0]+"--"+parts[1]+"-"+parts[2], "x"+name[1:])
+		for _, wrapping := range []string{"Grpc-Metadata-", "X-Amzn-Remapped-", "X-Forwarded-", "X-Original-", "HTTP_", "X-"} {
+			list = append(list, wrapping+name)
+		}
 		// not field names: a server must not guess
 		for _, odd := range []string{" ", "\t", "/", "(", "\"", ",", ";", "=", "@", "\x00", "\x7f", "\xff", "\u2010"} {
 			list = append(list, strings.Join(parts, odd))

@@ -81,6 +81,7 @@ func (b *believed) believe(lines string) map[string][]string {
 		name, value, _ := strings.Cut(line, ":")
 		name = fold(strings.Trim(name, " \t\v\f"))
 		fields[name] = append(fields[name], strings.TrimSpace(value))
+		name = unwrap(name)
 		if strings.HasPrefix(name, "x-wechat-") || strings.HasPrefix(name, "x-wx-") {
 			b.identity[name] = append(b.identity[name], strings.TrimSpace(value))
 		}
@@ -89,6 +90,17 @@ func (b *believed) believe(lines string) map[string][]string {
 		}
 	}
 	return fields
+}
+
+// unwrap finds one of ours in a folded name, as gateways do for what is behind them: of
+// grpc-metadata-x-wechat-openid they make x-wechat-openid.
+func unwrap(name string) string {
+	for _, prefix := range []string{"x-wechat-", "x-wx-"} {
+		if at := strings.Index(name, prefix); at > 0 {
+			return name[at:]
+		}
+	}
+	return name
 }
 
 // fold is how CGI and its descendants make a variable of a name, and more.

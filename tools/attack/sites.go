@@ -40,15 +40,20 @@ type siteSpec struct {
 	rest          string // what follows them. Default: proxy
 	server        string // options of the server
 
-	cookie    bool // a session cookie is taken
-	forward   bool // the credential stays on the request
-	errorPage bool // refusals are answered by the backend, at /error
-	open      bool // what the matcher does not name is let in
+	cookie    bool   // a session cookie is taken
+	forward   bool   // the credential stays on the request
+	errorPage bool   // refusals are answered by the backend, at /error
+	down      bool   // the backend behind the gate is down: that is answered there, too
+	before    bool   // another check refuses everybody before the gate: the same
+	trusts    string // an origin whose pages may call
+	open      bool   // what the matcher does not name is let in
 }
 
 const (
 	proxy      = "reverse_proxy <UPSTREAM>"
 	publicLine = "public /public/* /healthz /"
+
+	errorBackend = "handle_errors {\n rewrite * /error?{query}\n " + proxy + " {\n replace_status {err.status_code}\n }\n}"
 )
 
 var sites = []siteSpec{
@@ -63,6 +68,20 @@ var sites = []siteSpec{
 	{
 		name: "errors", gateway: "main", app: appA, errorPage: true, auth: "wechat_auth {\n app " + appA + "\n " + publicLine + "\n}",
 		rest: proxy + "\nhandle_errors {\n rewrite * /error\n wechat_auth {\n app " + appA + "\n public /error\n }\n " + proxy + " {\n replace_status {err.status_code}\n }\n}",
+	},
+	{
+		// no gate of its own in the error route, as nothing tells anybody to write one
+		name: "down", gateway: "main", app: appA, cookie: true, errorPage: true, down: true,
+		auth: "wechat_auth {\n app " + appA + "\n " + publicLine + "\n cookie\n}", rest: "reverse_proxy 127.0.0.1:1\n" + errorBackend,
+	},
+	{
+		name: "before", gateway: "main", app: appA, cookie: true, errorPage: true, before: true,
+		auth: "basic_auth {\n nobody $2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG\n}\nwechat_auth {\n app " + appA + "\n " + publicLine + "\n cookie\n}",
+		rest: proxy + "\n" + errorBackend,
+	},
+	{
+		name: "trusting", gateway: "main", app: appA, cookie: true, trusts: "https://friend.example",
+		auth: "wechat_auth {\n app " + appA + "\n " + publicLine + "\n cookie\n trusted_origin https://friend.example\n}",
 	},
 	{
 		// Caddy's own filter of such names is told to let ours through

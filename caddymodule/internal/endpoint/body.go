@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/opendata"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/problem"
 )
 
@@ -26,7 +27,8 @@ var (
 
 // readJSON reads the body into v, a pointer to a struct. Member names are
 // matched with their case, a repeated one is refused, an unknown one is
-// ignored. encoding/json would take {"code":"a","CODE":"b"} for "b".
+// ignored. encoding/json would take {"code":"a","CODE":"b"} for "b". Half a surrogate
+// pair, as a nickname that was cut may end in, counts as U+FFFD.
 func readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 	if err := requireJSON(r.Header); err != nil {
 		return err
@@ -35,6 +37,7 @@ func readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 	if err != nil {
 		return err
 	}
+	opendata.MendHalves(body)
 	if err := json.Unmarshal(body, v); err != nil {
 		// the decoder's own words may quote the body, which may hold a code
 		return problem.BadRequest("the body must be one JSON object with each member at most once and of the right type")

@@ -41,12 +41,32 @@ var calls = map[string]call{
 }
 
 // Below returns the rest of a path below the prefix. The decoded path decides;
-// whatever lies below is answered by Serve and never proxied.
+// whatever lies below is answered by Serve and never proxied. So is the address of a call
+// after too many slashes, as a base URL with one at its end makes them: its rest begins
+// with one.
 func (s *Site) Below(path string) (rest string, ok bool) {
-	if rest, ok = strings.CutPrefix(path, s.Prefix); !ok || rest == "" {
+	if rest, ok = strings.CutPrefix(path, s.Prefix); ok {
+		return strings.CutPrefix(rest, "/")
+	}
+	if len(path) < 2 || path[1] != '/' {
 		return "", false
 	}
-	return strings.CutPrefix(rest, "/")
+	rest, ok = strings.CutPrefix(strings.TrimLeft(path, "/"), s.Prefix[1:]+"/")
+	if _, known := calls[rest]; !known {
+		return "", false
+	}
+	return "/" + rest, ok
+}
+
+// noEndpoint says what is wrong with the address of a call that is none.
+func (s *Site) noEndpoint(name string) error {
+	description := "there is no such endpoint"
+	if meant := strings.Trim(name, "/"); meant != name {
+		if _, known := calls[meant]; known {
+			description += ": the address has a slash too many; it is " + s.Prefix + "/" + meant
+		}
+	}
+	return &problem.RequestError{Status: http.StatusNotFound, Description: description}
 }
 
 // Serve answers a request for a path below the prefix.
@@ -62,7 +82,7 @@ func (s *Site) Serve(w http.ResponseWriter, r gate.Clean, name string) error {
 		answerPreflight(w, c)
 		return nil
 	}
-	err := s.try(w, r, c, known)
+	err := s.try(w, r, name, c, known)
 	if err == nil {
 		return nil
 	}
@@ -76,12 +96,12 @@ func (s *Site) Serve(w http.ResponseWriter, r gate.Clean, name string) error {
 	return p.Write(w)
 }
 
-func (s *Site) try(w http.ResponseWriter, r gate.Clean, c call, known bool) error {
+func (s *Site) try(w http.ResponseWriter, r gate.Clean, name string, c call, known bool) error {
 	if err := limitBody(w, r.Request); err != nil {
 		return err
 	}
 	if !known {
-		return &problem.RequestError{Status: http.StatusNotFound, Description: "there is no such endpoint"}
+		return s.noEndpoint(name)
 	}
 	// GET implies HEAD (RFC 9110 section 9.3.2); net/http drops the body
 	allowed := []string{c.method}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/apps"
@@ -61,7 +62,7 @@ func (s *Site) pageApp(named []string) (*apps.App, error) {
 }
 
 // checkPage refuses to sign what is no page of this site: WeChat takes a signature for
-// the word of whoever owns the account.
+// the word of whoever owns the account. Pages of a named trusted origin are the operator's, too.
 func (s *Site) checkPage(r gate.Clean, page string) error {
 	bad := problem.BadRequest("url must be the http or https address of a page of this site, at most 2 KiB long")
 	if len(page) > maxPage {
@@ -76,7 +77,8 @@ func (s *Site) checkPage(r gate.Clean, page string) error {
 	if err != nil || u.User != nil || u.Opaque != "" || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return bad
 	}
-	if !sameAuthority(u.Host, r.Host) {
+	own := func(host string) bool { return sameAuthority(u.Host, host) }
+	if !own(r.Host) && !slices.ContainsFunc(s.Rules.Trusted.Hosts(), own) {
 		return bad
 	}
 	return nil

@@ -56,6 +56,11 @@ func bearerToken(field string) (text string, ok bool) {
 	return "", false
 }
 
+// lacksScheme reports whether a field is one word, and not the scheme alone.
+func lacksScheme(field string) bool {
+	return field != "" && strings.IndexByte(field, ' ') < 0 && !equalASCII(field, "bearer")
+}
+
 // equalASCII compares a text from the network with one in lower case. Unicode
 // knows more pairs of letters that are one but for their case.
 func equalASCII(text, lower string) bool {

@@ -5,6 +5,7 @@ package gate
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 
@@ -20,6 +21,9 @@ var (
 	ErrNoToken  = errors.New("no token was sent")
 	ErrConflict = errors.New("two credentials were sent that are not the same session")
 	ErrOtherApp = errors.New("the session belongs to an app that this site does not accept")
+	// ErrNoScheme is a token.ErrInvalid: what was sent is a token perhaps, and has no "Bearer"
+	// before it.
+	ErrNoScheme = fmt.Errorf("no scheme in Authorization: %w", token.ErrInvalid)
 	ErrOrigin   = errors.New("a page of another origin used the session cookie")
 )
 
@@ -78,6 +82,9 @@ func (g *Rules) Identify(ctx context.Context, a *Asked, creds *Credentials) (*Ca
 	var found *Caller
 	for _, field := range creds.authorization {
 		if text, ok := bearerToken(field); ok {
+			if lacksScheme(field) {
+				return nil, ErrNoScheme
+			}
 			if err := g.resolve(ctx, text, &found); err != nil {
 				return nil, err
 			}

@@ -56,7 +56,7 @@ func (in sealed) try(keyText string) (a attempt) {
 	cipher.NewCBCDecrypter(block, in.iv).CryptBlocks(text, in.blocks)
 	pad, okPad := unpad(text)
 
-	mendHalves(text)
+	MendHalves(text)
 	a.object, a.read = scan(text)
 	if left := len(text) - a.read; left > 0 {
 		_, n := scan(decoy[:left])

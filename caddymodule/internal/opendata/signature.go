@@ -10,7 +10,7 @@ import (
 
 // verifyAll reports for each key whether signature = hex(sha1(rawData + session key
 // text)) over the exact bytes of rawData, which must be one strict JSON object of at
-// most 8 KiB, halves of characters apart (see mendHalves).
+// most 8 KiB, halves of characters apart (see MendHalves).
 //
 // The hex must be lower case, as WeChat sends it: one signature, one spelling.
 // A key that is not the base64 of 16 bytes never matches; with an empty one,

@@ -4,13 +4,13 @@ package opendata
 
 import "bytes"
 
-// mendHalves makes of each escaped half of a surrogate pair that stands alone, \ud800
+// MendHalves makes of each escaped half of a surrogate pair that stands alone in JSON text, \ud800
 // say, the replacement character U+FFFD, in place: both escapes take six bytes. A
 // nickname that was cut after so many UTF-16 units ends in one. JSON allows it, I-JSON
 // (RFC 7493) and most readers of it do not, and the object is read on by others.
 //
 // Bytes that are no UTF-8 are not mended: no honest sender makes them.
-func mendHalves(text []byte) {
+func MendHalves(text []byte) {
 	for at := 0; ; {
 		next := bytes.IndexByte(text[at:], '\\')
 		if next < 0 {
@@ -58,9 +58,9 @@ func escapedUnit(b []byte) (unit rune, ok bool) {
 	return unit, true
 }
 
-// mended is mendHalves for a text that is to stay as it is.
+// mended is MendHalves for a text that is to stay as it is.
 func mended(text string) []byte {
 	b := []byte(text)
-	mendHalves(b)
+	MendHalves(b)
 	return b
 }

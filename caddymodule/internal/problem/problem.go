@@ -99,6 +99,8 @@ func Classify(err error) Problem {
 
 	case errors.Is(err, gate.ErrNoToken):
 		return unauthorized(challengeNoToken, "no_token", "log in (wx.login, in a mini program) and send the token as Authorization: Bearer")
+	case errors.Is(err, gate.ErrNoScheme):
+		return unauthorized(challengeBadToken, "bad_token", "the token has no scheme before it: send Authorization: Bearer <token>")
 	case errors.Is(err, token.ErrInvalid):
 		return unauthorized(challengeBadToken, "bad_token", logInAgain)
 	case errors.Is(err, session.ErrNotFound):

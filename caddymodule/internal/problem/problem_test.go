@@ -48,6 +48,7 @@ func TestClassify(t *testing.T) {
 		{"no session", session.ErrNotFound, 401, "invalid_token", 0, "", challengeBadToken},
 		{"other app", gate.ErrOtherApp, 401, "invalid_token", 0, "", challengeBadToken},
 		{"two credentials", gate.ErrConflict, 401, "invalid_token", 0, "", challengeBadToken},
+		{"no scheme", gate.ErrNoScheme, 401, "invalid_token", 0, "", challengeBadToken},
 
 		{"blocked 40226", wechat(weixin.KindBlocked, 40226), 403, "access_denied", 40226, "", ""},
 		{"origin", gate.ErrOrigin, 403, "access_denied", 0, "", ""},

@@ -17,6 +17,7 @@ const (
 // the zero value trusts nobody.
 type TrustedOrigins struct {
 	named    map[string]bool
+	hosts    []string
 	everyone bool
 }
 
@@ -33,12 +34,16 @@ func ParseTrustedOrigins(texts ...string) (TrustedOrigins, error) {
 			return TrustedOrigins{}, err
 		}
 		t.named[o.String()] = true
+		t.hosts = append(t.hosts, o.Host())
 	}
 	return t, nil
 }
 
 // Any reports whether anybody is trusted at all.
 func (t TrustedOrigins) Any() bool { return t.everyone || len(t.named) > 0 }
+
+// Hosts returns host and port of each named origin, as a Host header has them.
+func (t TrustedOrigins) Hosts() []string { return t.hosts }
 
 // Of returns how far the page that made a request is trusted, and its Origin
 // as sent: what may stand in Access-Control-Allow-Origin if it is Named ("*"
