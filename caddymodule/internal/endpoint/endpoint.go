@@ -75,7 +75,7 @@ func (s *Site) Serve(w http.ResponseWriter, r gate.Clean, name string) error {
 	if c.web && s.Web == nil || c.pages && !s.hasPages() {
 		known = false
 	}
-	if c.secret {
+	if c.secret || calls[strings.Trim(name, "/")].secret { // also with a slash too many
 		s.Server.SkipLog(r.Request)
 	}
 	if s.Share(w.Header(), r.Request) && known && IsPreflight(r.Request) {

@@ -196,6 +196,7 @@ func isWebSocketConnect(r *http.Request) bool {
 // nobody: CONNECT is a pipe past every check unless it is a WebSocket, and
 // TRACE shows the identity headers and cookies to whoever asks.
 func Tunnels(r *http.Request) bool {
-	return r.Method == http.MethodTrace ||
-		r.Method == http.MethodConnect && !isWebSocketConnect(r)
+	// methods have a case (RFC 9110 section 9.1), but a backend may not know that
+	return equalASCII(r.Method, "trace") ||
+		equalASCII(r.Method, "connect") && !isWebSocketConnect(r)
 }

@@ -199,10 +199,10 @@ func (s *sides) once(ctx context.Context, addr string, cmd []string) (rueidis.Re
 	o := s.d.options(addr)
 	o.DialCtxFn = s.d.dial
 	c, err := rueidis.NewClient(o)
-	defer c.Close()
 	if err != nil {
 		return rueidis.RedisMessage{}, connectError(addr, err)
 	}
+	defer c.Close()
 	return c.Do(ctx, command(c, cmd...)).ToMessage()
 }
 
