@@ -138,7 +138,7 @@ func (e *Engine) openDesks(opts Options) {
 		Vouch: &vouch.Desk{
 			Apps: opts.Apps, Sessions: e.Sessions, Client: opts.Client, Observer: observer,
 			Access: e.Access, Policy: opts.Data,
-			Timeout: opts.APITimeout, Lifetime: opts.Lifetime, Allow: logins.Limits.Call, Log: e.Log,
+			Timeout: opts.APITimeout, Lifetime: opts.Lifetime, Allow: logins.Limits.Call, AllowData: logins.Limits.Data, Log: e.Log,
 		},
 	}
 }

@@ -46,11 +46,17 @@ func CheckPublicPattern(pattern string) error {
 	case !strings.HasPrefix(pattern, "/"):
 		return fmt.Errorf("public path %q must begin with /", pattern)
 	case strings.Contains(path, "*"):
-		return fmt.Errorf("public path %q: * may only stand at the end, as /*", pattern)
+		return fmt.Errorf("public path %q: * may only be at the end, as /*: write %s and %s/*", pattern, withoutStar(pattern), withoutStar(pattern))
 	case !PlainPath(path) || strings.Contains(path, "%"):
 		return fmt.Errorf("public path %q: write the decoded path, without query, %%, \\, ; and dot segments", pattern)
 	}
 	return nil
+}
+
+// withoutStar is what a pattern seems to mean by a star in the wrong place.
+func withoutStar(pattern string) string {
+	before, _, _ := strings.Cut(pattern, "*")
+	return strings.TrimRight(before, "/")
 }
 
 // match reports whether a request for u may pass without a session. It reads

@@ -62,6 +62,18 @@ func (l *Limits) Login(network string) error {
 	return nil
 }
 
+// sessionData bounds how often one session may show data of WeChat's: each time the
+// store may be written.
+var sessionData = Rate{Attempts: 60, Window: time.Minute}
+
+// Data refuses a session that has shown data too often.
+func (l *Limits) Data(sessionID string) error {
+	if wait, ok := l.Calls.take("data "+sessionID, sessionData); !ok {
+		return &RateError{wait, "too much data shown for this session"}
+	}
+	return nil
+}
+
 // Call refuses a session that has had WeChat asked too often.
 func (l *Limits) Call(sessionID string) error {
 	if wait, ok := l.Calls.take(sessionID, sessionCalls); !ok {

@@ -16,6 +16,9 @@ import (
 // the session.
 func (d *Desk) PhoneByData(ctx context.Context, s *session.Session, req opendata.Request) (session.Phone, error) {
 	var number opendata.Phone
+	if err := d.AllowData(s.ID); err != nil {
+		return session.Phone{}, err
+	}
 	_, err := d.openOnce(ctx, s, func(want opendata.Expect, keys []string) (opened opendata.Opened, err error) {
 		number, opened, err = opendata.OpenPhone(req, want, keys...)
 		return opened, err
