@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"net/url"
 	"strings"
 	"testing"
 )
@@ -135,4 +136,18 @@ func TestNoTrustedOrigin(t *testing.T) {
 		}
 		requireNoUpstream(t, gw)
 	})
+}
+
+// Pages of a named trusted origin are the operator's, too: they are signed for the JS-SDK.
+// Those of every origin are not.
+func TestJSSDKForTrustedOrigin(t *testing.T) {
+	for line, status := range map[string]int{"trusted_origin " + shop: 200, "trusted_origin *": 400, "trusted_origin https://shop.example.com:8443": 400} {
+		t.Run(line, func(t *testing.T) {
+			s := webSetup()
+			s.Auth = strings.Replace(s.Auth, "{", "{\n "+line+"\n", 1)
+			gw := start(t, s)
+			got := gw.h1.do(t, call{Target: "/wechat/jssdk?url=" + url.QueryEscape(shop+"/cart#x"), Header: header("Origin", shop)})
+			requireStatus(t, got, status)
+		})
+	}
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/caddyserver/caddy/v2"
 )
 
 // The gate among other lines of a named route, in any shape, is there: nobody enters
@@ -43,4 +45,76 @@ func handles(name string, n int, body string) string {
 	}
 	fmt.Fprintf(&b, "handle {\n%s\n}\n}", body)
 	return b.String()
+}
+
+// A named route invokes the gate's, beside other lines: the adapter keeps the first of
+// them, and the gate is never reached. That is an error at load, and not an open site;
+// within a route, all is there.
+func TestNamedRouteOfNamedRoute(t *testing.T) {
+	const gateRoute = "&(gate) {\n wechat_auth\n}\n"
+	for name, test := range map[string]struct {
+		outer string
+		loads bool
+	}{
+		"lost":             {"&(outer) {\n header X-A b\n invoke gate\n}", false},
+		"in a route":       {"&(outer) {\n route {\n header X-A b\n invoke gate\n }\n}", true},
+		"alone":            {"&(outer) {\n invoke gate\n}", true},
+		"in a handle":      {"&(outer) {\n handle /x/* {\n respond x\n }\n handle {\n invoke gate\n }\n}", true},
+		"from error pages": {"&(outer) {\n reverse_proxy 127.0.0.1:1 {\n @bad status 5xx\n handle_response @bad {\n invoke gate\n }\n }\n}", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			gw := start(t, setup{Site: "respond hello"})
+			err := gw.load(setup{Site: "invoke outer\nreverse_proxy <UPSTREAM>", Sites: gateRoute + test.outer})
+			if (err == nil) != test.loads || err != nil && !strings.Contains(err.Error(), `"gate" holds wechat_auth, and nothing invokes it`) {
+				t.Fatalf("loading: %v", err)
+			}
+			if test.loads && name != "from error pages" {
+				requireRefused(t, gw.h1.do(t, call{Target: "/api", Header: header("X-WeChat-OpenID", eve)}))
+			}
+			requireNoUpstream(t, gw)
+		})
+	}
+}
+
+// Configurations in JSON: error routes of a subroute are guarded as the server's are; and
+// a gate in a named route alone that cannot guard the error routes is an error at load.
+func TestErrorRoutesInJSON(t *testing.T) {
+	const (
+		basic = `{"handler":"error","status_code":418}`
+		gate  = `{"handler":"wechat_auth"}`
+		proxy = `{"handler":"reverse_proxy","upstreams":[{"dial":"<UPSTREAM>"}]}`
+	)
+	for name, test := range map[string]struct {
+		server string
+		loads  bool
+	}{
+		"a subroute's":           {`"routes":[{"handle":[{"handler":"subroute","routes":[{"handle":[` + basic + `,` + gate + `]}],"errors":{"routes":[{"handle":[` + proxy + `]}]}}]}]`, true},
+		"the server's":           {`"routes":[{"handle":[` + basic + `,` + gate + `]}],"errors":{"routes":[{"handle":[` + proxy + `]}]}`, true},
+		"named, with subroutes":  {`"routes":[{"handle":[` + basic + `,{"handler":"invoke","name":"g"}]}],"named_routes":{"g":{"handle":[` + gate + `]}},"errors":{"routes":[{"handle":[{"handler":"subroute","routes":[{"handle":[` + proxy + `]}]}]}]}`, true},
+		"named, without":         {`"routes":[{"handle":[` + basic + `,{"handler":"invoke","name":"g"}]}],"named_routes":{"g":{"handle":[` + gate + `]}},"errors":{"routes":[{"handle":[` + proxy + `]}]}`, false},
+		"named, and a gate else": {`"routes":[{"handle":[` + basic + `,{"handler":"invoke","name":"g"},` + gate + `]}],"named_routes":{"g":{"handle":[` + gate + `]}},"errors":{"routes":[{"handle":[` + proxy + `]}]}`, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			gw := start(t, setup{Wechat: inMemory})
+			token := login(t, gw, alice)
+			text := gw.fill(`{"admin":{"disabled":true,"config":{"persist":false}},"storage":{"module":"file_system","root":"<DIR>/storage"},
+				"logging":{"logs":{"default":{"writer":{"output":"file","filename":"<DIR>/log.json"}}}},
+				"apps":{"wechat":{"apps":[{"appid":"` + appA + `","secret":"` + secretA + `"}],"api_base":"<SIM>","store":{"store":"memory"}},
+				"http":{"servers":{"srv":{"listen":["127.0.0.1:<HTTPPORT>"],"automatic_https":{"disable":true},` + test.server + `}}}}}`)
+			err := caddy.Load([]byte(text), true)
+			if (err == nil) != test.loads {
+				t.Fatalf("loading: %v", err)
+			}
+			if err != nil {
+				return
+			}
+			gw.up.Reset()
+			got := rawHTTP(t, gw.HTTP, gw.fill("POST /api HTTP/1.1\nHost: <HTTP>\nAuthorization: Bearer "+token+"\nX-WeChat-OpenID: "+eve+
+				"\nConnection: Upgrade\nUpgrade: h2c\nTrailer: X-WeChat-OpenID\nTransfer-Encoding: chunked\n\n1\nx\n0\nX-WeChat-OpenID: "+eve+"\n\n"))
+			if got.Status != 200 || len(gw.up.Requests()) != 1 {
+				t.Errorf("%v\n%s", got, rawOf(gw.up.Requests()))
+			}
+			requireAsBehind(t, gw, "", token)
+		})
+	}
 }

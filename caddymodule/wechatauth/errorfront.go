@@ -106,7 +106,16 @@ func (h *Handler) guardErrorRoutes(ctx caddy.Context) error {
 			}
 		}
 	}
-	if server == nil || server.Errors == nil || len(server.Errors.Routes) == 0 {
+	if server == nil {
+		return nil
+	}
+	hasErrors := server.Errors != nil && len(server.Errors.Routes) > 0
+	if !slices.ContainsFunc(server.Routes, isBeingProvisioned) && !(hasErrors && slices.ContainsFunc(server.Errors.Routes, isBeingProvisioned)) {
+		if err := checkInvoked(server); err != nil {
+			return err
+		}
+	}
+	if !hasErrors {
 		return nil
 	}
 	switch errorRoutes := server.Errors.Routes; {

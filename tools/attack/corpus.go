@@ -75,6 +75,7 @@ type expectation struct {
 	Upstream string // never, anonymous, or alice; default: what an honest request of this kind gets
 	Status   []int  // the only answers allowed; 0 is a connection that was closed
 	WeChat   string // never: WeChat must not be asked about this nonce
+	Cookie   string // never: the answer must set none
 }
 
 // variants are the values of a name in Vary: a list, or "@name" for one of lists.go.
@@ -157,7 +158,7 @@ func (c *attackCase) complete() error {
 		return fmt.Errorf("say in \"only\" why it is not sent over all protocols")
 	case !within(c.Over, allProtocols), !within(c.Paths, allPaths), !within(c.As, allSenders):
 		return fmt.Errorf("unknown protocol, path or sender")
-	case !within([]string{c.Expect.Upstream}, []string{"", "never", "anonymous", "alice"}), !within([]string{c.Expect.WeChat}, []string{"", "never"}):
+	case !within([]string{c.Expect.Upstream}, []string{"", "never", "anonymous", "alice"}), !within([]string{c.Expect.WeChat, c.Expect.Cookie}, []string{"", "never"}):
 		return fmt.Errorf("unknown expectation")
 	}
 	for _, site := range c.Sites {

@@ -123,6 +123,9 @@ func (x *shot) judgeAnswer(w *world, v *verdict, a *answer, due int) {
 			v.say("the answer has %s: %s", name, value)
 		}
 	}
+	if x.of.Expect.Cookie == "never" && a.header.Get("Set-Cookie") != "" {
+		v.say("the answer sets the cookie %.60s", a.header.Get("Set-Cookie"))
+	}
 	if a.status >= 400 && a.header.Get("Set-Cookie") != "" {
 		v.say("a refusal sets the cookie %s", a.header.Get("Set-Cookie"))
 	}
