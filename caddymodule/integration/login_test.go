@@ -203,7 +203,6 @@ func TestLoginBodies(t *testing.T) {
 		"BOM":               "\ufeff" + `{"code":"` + code + `"}`,
 		"UTF-16":            "\xff\xfe{\x00\"\x00",
 		"not UTF-8":         `{"code":"` + code + `","x":"` + "\xff" + `"}`,
-		"lone surrogate":    `{"code":"` + code + `","x":"\ud800"}`,
 		"unended":           `{"code":"` + code + `"`,
 		"a deep one":        `{"code":"` + code + `","x":` + strings.Repeat("[", 30000) + strings.Repeat("]", 30000) + `}`,
 		"a form":            `code=` + code,

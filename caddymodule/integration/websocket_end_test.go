@@ -211,7 +211,7 @@ func TestWebSocketEndsWithItsKey(t *testing.T) {
 	gw.wechat(t, "keys", "rotate").require(t, 0, "pending")
 	kept.requireOpen(t)
 	since := time.Now()
-	gw.wechat(t, "keys", "revoke", kid).require(t, 0, "signing")
+	gw.wechat(t, "keys", "revoke", "--", kid).require(t, 0, "signing")
 	kept.requireEnded(t, since)
 
 	fresh := open(t, gw, login(t, gw, alice))
