@@ -162,7 +162,7 @@ func TestCommandKeys(t *testing.T) {
 		gw.wechat(t, wrong...).require(t, 1)
 	}
 	requireAlive(t, gw, token, true)
-	gw.wechat(t, "keys", "revoke", kid).require(t, 0, "signing")
+	gw.wechat(t, "keys", "revoke", "--", kid).require(t, 0, "signing")
 	requireAlive(t, gw, token, false)
 }
 

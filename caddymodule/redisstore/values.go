@@ -4,27 +4,37 @@ package redisstore
 
 import (
 	"context"
+	"crypto/rand"
 	"time"
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/redisstore/internal/primary"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
-// Mark sets a mark unless it stands. When the answer was lost, it is sent again,
-// and finds the mark that it may have set: then nobody is first any more.
+// Mark sets a mark unless it stands. When the answer was lost it is sent again, and
+// finds the mark that it may have set: the mark tells whose it is.
 func (c *Client) Mark(ctx context.Context, key string, until time.Time) (first bool, err error) {
 	if err := checkName(key); err != nil {
 		return false, err
 	}
 	ms := expiry(until)
 	name := c.tune.names.mark(key)
+	mine := rand.Text()[:12] // 60 bits: enough among the calls for one mark
 	err = primary.Bounded(ctx, func(ctx context.Context) error {
 		if over(ms - 1) {
 			return nil // it would not stand, and must take none away
 		}
-		answers, err := c.link.servers.Write(ctx, name, c.tune.confirm, []string{"SET", name, "1", "NX", "PXAT", pxat(ms)})
-		first = err == nil && !answers[0].IsNil()
-		return err
+		answers, err := c.link.servers.Write(ctx, name, c.tune.confirm, []string{"SET", name, mine, "NX", "PXAT", pxat(ms)})
+		if first = err == nil && !answers[0].IsNil(); first || err != nil {
+			return err
+		}
+		answers, err = c.link.servers.Write(ctx, name, primary.Confirm{}, []string{"GET", name})
+		if err != nil {
+			return err
+		}
+		whose, err := answers[0].ToString()
+		first = err == nil && whose == mine
+		return nil
 	})
 	return first && err == nil, err
 }
