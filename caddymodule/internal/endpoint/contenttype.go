@@ -56,11 +56,15 @@ func isJSON(mediaType string) bool {
 // (RFC 8259 section 8.1), and clients say so or nothing.
 func isUTF8(mediaType string) bool {
 	_, parameters, _ := strings.Cut(mediaType, ";")
-	charsets := 0
+	charsets, empty := 0, false
 	for parameter := range strings.SplitSeq(parameters, ";") {
 		name, value, ok := strings.Cut(strings.Trim(parameter, " \t"), "=")
+		if empty {
+			return false // there is an empty one before another
+		}
 		switch {
-		case name == "" && !ok: // an empty one
+		case name == "" && !ok: // a semicolon at the end
+			empty = true
 		case name == "" || !ok: // this is no parameter
 			return false
 		case equalASCII(name, "charset"):
