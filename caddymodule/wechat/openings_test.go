@@ -41,7 +41,7 @@ func openings(t *testing.T, caddyfile string, options openconfig.Options) (found
 	if err := json.Unmarshal(adapted.Apps["wechat"], &wechat); err != nil {
 		t.Fatal(err)
 	}
-	wechat["store"] = gatewaytest.Object{"store": "memory"}
+	delete(wechat, "store") // the default touches nothing before it is started; `memory` would be kept for other tests
 	parent, err := caddy.ProvisionContext(gatewaytest.Config(t, gatewaytest.Object{"wechat": wechat, "http": http}))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, caddyfile)
