@@ -51,7 +51,11 @@ type run struct {
 // wechat runs `caddy wechat ...` against the gateway's admin endpoint.
 func (gw *gateway) wechat(t *testing.T, args ...string) run {
 	t.Helper()
-	return runCaddy(t, "", append(append([]string{"wechat"}, args...), "--address", gw.Admin)...)
+	end := slices.Index(args, "--") // after it all are arguments
+	if end < 0 {
+		end = len(args)
+	}
+	return runCaddy(t, "", slices.Concat([]string{"wechat"}, args[:end], []string{"--address", gw.Admin}, args[end:])...)
 }
 
 func runCaddy(t *testing.T, stdin string, args ...string) run {

@@ -123,8 +123,18 @@ func (k *Key) headerOf(typ string) string {
 }
 
 // GenerateKey makes a new key. RSA gets 2048 bits: kept keys can be rotated,
-// and a larger one costs every client longer headers on every request.
+// and a larger one costs every client longer headers on every request. Its kid does
+// not begin with a dash, which a command would take for an option.
 func GenerateKey(alg Algorithm) (*Key, error) {
+	for {
+		key, err := generate(alg)
+		if err != nil || key.kid[0] != '-' {
+			return key, err
+		}
+	}
+}
+
+func generate(alg Algorithm) (*Key, error) {
 	switch alg {
 	case HS256:
 		secret := make([]byte, sha256.Size)

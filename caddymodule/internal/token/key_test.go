@@ -242,3 +242,21 @@ func TestNothingPrintsSecrets(t *testing.T) {
 		t.Error("a key should show its kid")
 	}
 }
+
+// A kid that begins with a dash cannot be named to `caddy wechat keys revoke`.
+func TestGeneratedKidIsNoOption(t *testing.T) {
+	for range 500 {
+		if kid := mustGenerate(t, HS256).KID(); kid[0] == '-' {
+			t.Fatalf("a key was made with the kid %s", kid)
+		}
+	}
+}
+
+func mustGenerate(t *testing.T, alg Algorithm) *Key {
+	t.Helper()
+	key, err := GenerateKey(alg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
