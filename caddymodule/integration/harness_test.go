@@ -36,6 +36,7 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	_ "github.com/caddy-wechat/caddy-wechat/caddymodule"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/freeport"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/wechattest"
 )
 
@@ -289,32 +290,10 @@ func loginCall(gw *gateway, appid, openid string) call {
 	return call{Method: "POST", Target: "/wechat/login", Body: body, Header: header("Content-Type", "application/json")}
 }
 
-// handedOut are the ports that freeAddr gave: never the same to two listeners.
-var handedOut = make(map[string]bool)
-
 // freeAddr returns an address of localhost whose port is free for TCP and UDP.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	for range 100 {
-		tcp, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		addr := tcp.Addr().String()
-		udp, err := net.ListenPacket("udp", addr)
-		tcp.Close()
-		if err != nil {
-			continue
-		}
-		udp.Close()
-		_, port, _ := net.SplitHostPort(addr)
-		if !handedOut[port] {
-			handedOut[port] = true
-			return "localhost:" + port
-		}
-	}
-	t.Fatal("no port is free for both TCP and UDP")
-	return ""
+	return fmt.Sprintf("localhost:%d", freeport.Take(t))
 }
 
 // simWithoutUnionID plays apps that are not bound to an Open Platform account.

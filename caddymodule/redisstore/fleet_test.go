@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/freeport"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/redisstore/internal/primary"
 )
 
@@ -53,7 +54,7 @@ func startReplica(t testing.TB, of *server, args ...string) *server {
 // startSentinel starts a Sentinel that watches a primary named "main".
 func startSentinel(t testing.TB, of *server, quorum int) *server {
 	t.Helper()
-	port := freePort(t)
+	port := freeport.Take(t)
 	s := &server{t: t, port: port, addr: fmt.Sprintf("127.0.0.1:%d", port), dir: t.TempDir()}
 	conf := fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %s\nsentinel monitor main 127.0.0.1 %d %d\n"+
 		"sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 3000\n", port, s.dir, of.port, quorum)

@@ -19,6 +19,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/freeport"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
@@ -52,32 +53,13 @@ func executable(t testing.TB, name string) string {
 	return path
 }
 
-func freePort(t testing.TB) int {
-	t.Helper()
-	for range 50 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		port := l.Addr().(*net.TCPAddr).Port
-		l.Close()
-		if port >= 50_000 {
-			continue
-		}
-		// a cluster bus is at port + 10000
-		if bus, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+10_000)); err == nil {
-			bus.Close()
-			return port
-		}
-	}
-	t.Fatal("no free port")
-	return 0
-}
+// clusterBus is how far above its port a server of a cluster listens for the others.
+const clusterBus = 10_000
 
 // startServer starts redis-server with further options: "--maxmemory", "5mb".
 func startServer(t testing.TB, args ...string) *server {
 	t.Helper()
-	port := freePort(t)
+	port := freeport.Take(t, clusterBus)
 	s := &server{t: t, port: port, addr: fmt.Sprintf("127.0.0.1:%d", port), dir: t.TempDir()}
 	s.args = append([]string{
 		"--port", fmt.Sprint(port), "--bind", "127.0.0.1", "--dir", s.dir, "--save", "", "--appendonly", "no",

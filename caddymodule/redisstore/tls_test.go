@@ -17,6 +17,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/freeport"
 )
 
 // authority signs certificates.
@@ -76,7 +78,7 @@ func TestTLS(t *testing.T) {
 	local := net.ParseIP("127.0.0.1")
 	cert, key := ca.issue(t, "redis.test", local)
 	start := func(auth string) string {
-		port := freePort(t)
+		port := freeport.Take(t)
 		startServer(t, "--tls-port", fmt.Sprint(port), "--tls-cert-file", cert, "--tls-key-file", key,
 			"--tls-ca-cert-file", ca.file, "--tls-auth-clients", auth)
 		return fmt.Sprintf("rediss://127.0.0.1:%d", port)
