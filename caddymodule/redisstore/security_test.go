@@ -73,7 +73,7 @@ func TestMarkWhoseAnswerIsLostMakesNobodyFirst(t *testing.T) {
 	c := open(t, Options{URLs: []string{"redis://" + p.addr}})
 	firsts, lost := 0, 0
 	for n := range 10 {
-		p.slow(10 * time.Millisecond)
+		p.slow(100 * time.Millisecond)
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
@@ -92,7 +92,7 @@ func TestMarkWhoseAnswerIsLostMakesNobodyFirst(t *testing.T) {
 			default:
 			}
 		}
-		p.cut() // before the answer, which takes 10 ms
+		p.cut() // before the answer, which takes 100 ms
 		<-done
 		p.slow(0)
 		eventually(t, 5*time.Second, "the store works again", usable(c))
