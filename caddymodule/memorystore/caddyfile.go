@@ -3,8 +3,6 @@
 package memorystore
 
 import (
-	"strconv"
-
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/option"
@@ -22,30 +20,5 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		return d.Err("store memory takes no argument: what it keeps is in memory")
 	}
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		switch name := d.Val(); name {
-		case "max_sessions":
-			if s.MaxSessions != 0 {
-				return d.Err("max_sessions is given twice")
-			}
-			var text string
-			if !d.Args(&text) {
-				return d.Errf("max_sessions needs a number: max_sessions <n>")
-			}
-			if d.NextArg() {
-				return d.Errf("max_sessions takes one number:  max_sessions <n>")
-			}
-			n, err := strconv.Atoi(text)
-			if err != nil || n < 1 {
-				return d.Errf("max_sessions:%s is not a whole number of at least 1", option.Shown(text))
-			}
-			s.MaxSessions = n
-		default:
-			return d.Errf("unknown option%s of store memory: there is max_sessions", option.Name(name))
-		}
-		if d.NextBlock(d.Nesting()) {
-			return d.Err("max_sessions takes no block")
-		}
-	}
-	return nil
+	return option.ReadBlock(d, "unknown option%s of store memory", option.One("max_sessions", option.MaxSessions(&s.MaxSessions)))
 }

@@ -56,10 +56,7 @@ func (a *App) CheckAPIApp(name string) error {
 		return nil
 	}
 	if name != "" {
-		if err := option.CheckAppID(name); err != nil {
-			return err
-		}
-		if err := a.CheckNamed(name); err != nil {
+		if err := a.checkNamed(name); err != nil {
 			return err
 		}
 	}

@@ -5,7 +5,6 @@ package wechat
 import (
 	"slices"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -64,64 +63,37 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		// not the argument: it may be the secret
 		return d.Err("wechat takes nothing but a block:  wechat { app <appid> <secret> }")
 	}
-	var once option.Once
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		name := d.Val()
-		if name != "app" {
-			if err := once.Note(d); err != nil {
+	err := option.ReadBlock(d, "unknown wechat option%s",
+		option.Many("app", a.unmarshalProgram),
+		option.One("api_base", a.unmarshalAPIBase),
+		option.One("open_base", option.Checked(&a.OpenBase, checkOpenBase)),
+		option.One("api_timeout", option.Set(&a.APITimeout, option.PositiveDuration)),
+		option.One("session_lifetime", func(d *caddyfile.Dispenser) (err error) {
+			if a.SessionLifetime, err = option.PositiveDuration(d); err != nil {
 				return err
 			}
-		}
-		var err error
-		switch name {
-		case "app":
-			err = a.unmarshalProgram(d)
-		case "api_base":
-			err = a.unmarshalAPIBase(d)
-		case "open_base":
-			if a.OpenBase, err = option.OneArg(d); err == nil && !option.IsPlaceholder(a.OpenBase) {
-				err = wrong(d, checkOpenBase(a.OpenBase))
-			}
-		case "api_timeout":
-			a.APITimeout, err = option.PositiveDuration(d)
-		case "session_lifetime":
-			if a.SessionLifetime, err = option.PositiveDuration(d); err == nil {
-				err = wrong(d, checkLifetime(a.SessionLifetime))
-			}
-		case "sessions_per_user":
-			a.SessionsPerUser, err = option.PositiveNumber(d)
-		case "data_max_age":
-			var age caddy.Duration
-			age, err = option.Duration(d)
-			if err == nil {
-				err = wrong(d, checkDataMaxAge(age))
+			return option.Wrap(d, checkLifetime(a.SessionLifetime))
+		}),
+		option.One("sessions_per_user", option.Set(&a.SessionsPerUser, option.PositiveNumber)),
+		option.One("data_max_age", func(d *caddyfile.Dispenser) error {
+			age, err := option.Duration(d)
+			if err != nil {
+				return err
 			}
 			a.DataMaxAge = &age
-		case "login_rate":
-			a.LoginRate, err = unmarshalLoginRate(d)
-		case "token":
+			return option.Wrap(d, checkDataMaxAge(age))
+		}),
+		option.One("login_rate", option.Set(&a.LoginRate, unmarshalLoginRate)),
+		option.One("token", func(d *caddyfile.Dispenser) error {
 			a.Token = new(TokenConfig)
-			err = a.Token.UnmarshalCaddyfile(d.NewFromNextSegment())
-		case "seal_key_file":
-			if a.SealKeyFiles = d.RemainingArgs(); len(a.SealKeyFiles) == 0 || slices.Contains(a.SealKeyFiles, "") {
-				err = d.Err("seal_key_file takes the paths of files, the one that seals first")
-			}
-		case "unguarded":
-			if a.Unguarded = d.RemainingArgs(); len(a.Unguarded) == 0 || slices.Contains(a.Unguarded, "") {
-				err = d.Err("unguarded takes the upstreams that are meant to be reached without wechat_auth, as reverse_proxy has them, such as  unguarded localhost:3000")
-			}
-		case "store":
-			a.StoreRaw, err = unmarshalStore(d)
-		default:
-			err = d.Errf("unknown wechat option%s: there are app, api_base, open_base, api_timeout, session_lifetime, "+
-				"sessions_per_user, data_max_age, login_rate, token, store, seal_key_file and unguarded", option.Name(name))
-		}
-		if err != nil {
-			return err
-		}
-		if d.NextBlock(nesting + 1) {
-			return d.Errf("%s takes no block", name)
-		}
+			return a.Token.UnmarshalCaddyfile(d.NewFromNextSegment())
+		}),
+		option.One("store", option.Set(&a.StoreRaw, unmarshalStore)),
+		option.One("seal_key_file", texts(&a.SealKeyFiles, "seal_key_file takes the paths of files, the one that seals first")),
+		option.One("unguarded", texts(&a.Unguarded, "unguarded takes the upstreams that are meant to be reached without wechat_auth, as reverse_proxy has them, such as  unguarded localhost:3000")),
+	)
+	if err != nil {
+		return err
 	}
 	if len(a.Apps) == 0 {
 		return d.Err("wechat needs at least one app:  app <appid> <secret>")
@@ -151,12 +123,14 @@ func (a *App) unmarshalAPIBase(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// wrong gives the error of a rule, if there is one, its file and line.
-func wrong(d *caddyfile.Dispenser, err error) error {
-	if err == nil {
+// texts reads one text or more, none of them empty. The usage is the error otherwise.
+func texts(to *[]string, usage string) func(*caddyfile.Dispenser) error {
+	return func(d *caddyfile.Dispenser) error {
+		if *to = d.RemainingArgs(); len(*to) == 0 || slices.Contains(*to, "") {
+			return d.Err(usage)
+		}
 		return nil
 	}
-	return d.WrapErr(err)
 }
 
 var _ caddyfile.Unmarshaler = (*App)(nil)

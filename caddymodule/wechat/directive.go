@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
@@ -75,11 +76,22 @@ func FromCaddyfile(h httpcaddyfile.Helper) *App {
 	return app
 }
 
-// CheckNamed refuses an app that is not configured, as far as that can be told
-// before placeholders are resolved.
-func (a *App) CheckNamed(appid string) error {
-	if a == nil {
-		return nil
+// ReadDirective reads a directive of the Caddyfile: its matcher, which is returned, and
+// the rest by the handler's own reader, with what FromCaddyfile returns.
+func ReadDirective(h httpcaddyfile.Helper, unmarshal func(*caddyfile.Dispenser, *App) error) (caddy.ModuleMap, error) {
+	h.Next() // the directive's name: the matcher is looked for behind it
+	matcher, err := h.ExtractMatcherSet()
+	if err != nil {
+		return nil, h.WrapErr(err)
+	}
+	return matcher, unmarshal(h.Dispenser, FromCaddyfile(h))
+}
+
+// checkNamed refuses what is no AppID, or that of an app that is not configured, as far
+// as that can be told before placeholders are resolved.
+func (a *App) checkNamed(appid string) error {
+	if err := option.CheckAppID(appid); err != nil || a == nil {
+		return err
 	}
 	var appids []string
 	for _, program := range a.Apps {

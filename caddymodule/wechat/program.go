@@ -172,6 +172,16 @@ func (p *Program) checkPushKind() error {
 
 func (p *Program) kind() session.Kind { return cmp.Or(p.Kind, session.Mini) }
 
+// CheckChoice refuses a site that names no app where several are configured. The
+// configured app may be nil: nothing is known of it then.
+func (a *App) CheckChoice(appids []string) error {
+	if a == nil || len(appids) > 0 {
+		return nil
+	}
+	_, err := a.Choose(nil)
+	return err
+}
+
 // Choose returns the mini programs that a site names; "*" or, when there is
 // but one, nothing names all.
 func (a *App) Choose(appids []string) (apps.List, error) {
@@ -242,31 +252,15 @@ func (a *App) unmarshalProgram(d *caddyfile.Dispenser) error {
 }
 
 func (p *Program) unmarshalBlock(d *caddyfile.Dispenser) error {
-	var once option.Once
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		if err := once.Note(d); err != nil {
-			return err
-		}
-		var err error
-		name := d.Val()
-		switch name {
-		case "scope":
-			if p.Scope, err = option.OneArg(d); err == nil {
-				err = wrong(d, p.checkScope())
+	return option.ReadBlock(d, "unknown option%s of an app",
+		option.One("scope", func(d *caddyfile.Dispenser) (err error) {
+			if p.Scope, err = option.OneArg(d); err != nil {
+				return err
 			}
-		case "push":
-			err = p.unmarshalPush(d)
-		default:
-			err = d.Errf("unknown option%s of an app: there are scope and push", option.Name(name))
-		}
-		if err != nil {
-			return err
-		}
-		if d.NextBlock(nesting + 1) {
-			return d.Errf("%s takes no block", name)
-		}
-	}
-	return nil
+			return option.Wrap(d, p.checkScope())
+		}),
+		option.One("push", p.unmarshalPush),
+	)
 }
 
 func (p *Program) unmarshalPush(d *caddyfile.Dispenser) error {

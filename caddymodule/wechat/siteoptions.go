@@ -14,9 +14,13 @@ import (
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/token"
 )
 
-// UnmarshalApps reads  app <appid>... | *  and compares the apps with the configured
+// ReadApps reads  app <appid>... | *  and compares the apps with the configured
 // ones, unless that is nil.
-func UnmarshalApps(d *caddyfile.Dispenser, configured *App) ([]string, error) {
+func ReadApps(to *[]string, configured *App) func(*caddyfile.Dispenser) error {
+	return option.Set(to, func(d *caddyfile.Dispenser) ([]string, error) { return unmarshalApps(d, configured) })
+}
+
+func unmarshalApps(d *caddyfile.Dispenser, configured *App) ([]string, error) {
 	appids := d.RemainingArgs()
 	if len(appids) == 0 {
 		return nil, d.Err("app takes the AppIDs whose sessions may enter, or * for all")
@@ -30,10 +34,7 @@ func UnmarshalApps(d *caddyfile.Dispenser, configured *App) ([]string, error) {
 		case name == "*" || option.IsPlaceholder(name):
 			continue
 		}
-		if err := option.CheckAppID(name); err != nil {
-			return nil, d.WrapErr(err)
-		}
-		if err := configured.CheckNamed(name); err != nil {
+		if err := configured.checkNamed(name); err != nil {
 			return nil, d.WrapErr(err)
 		}
 	}
@@ -70,6 +71,15 @@ func UnmarshalHeaders(d *caddyfile.Dispenser) ([]string, error) {
 type Assertion struct {
 	// The claim `aud`, which the backend compares with its own name.
 	Audience string `json:"audience,omitempty"`
+}
+
+// Check refuses an assertion of which it can be told by now, before placeholders are
+// resolved, that it would be refused later. The configured app may be nil.
+func (a *Assertion) Check(configured *App) error {
+	if err := CheckAudience(a.Audience); err != nil {
+		return err
+	}
+	return configured.CheckAsserts()
 }
 
 // CheckAudience is the rule of the option "assertion". Empty means the request's host.

@@ -5,7 +5,6 @@ package wechat
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -103,50 +102,27 @@ func (c *TokenConfig) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		return d.Err("token takes nothing but a block:  token { algorithm <name> }")
 	}
-	var once option.Once
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		if err := once.Note(d); err != nil {
-			return err
-		}
-		var err error
-		name := d.Val()
-		switch name {
-		case "algorithm":
-			if c.Algorithm, err = option.OneArg(d); err == nil {
-				if _, wrong := token.ParseAlgorithm(c.Algorithm); wrong != nil {
-					err = d.WrapErr(wrong)
-				}
+	err := option.ReadBlock(d, "unknown token option%s",
+		option.One("algorithm", func(d *caddyfile.Dispenser) (err error) {
+			if c.Algorithm, err = option.OneArg(d); err != nil {
+				return err
 			}
-		case "issuer":
-			if c.Issuer, err = option.OneArg(d); err == nil && !option.IsPlaceholder(c.Issuer) {
-				if wrong := checkIssuer(c.Issuer); wrong != nil {
-					err = d.WrapErr(wrong)
-				}
+			_, err = token.ParseAlgorithm(c.Algorithm)
+			return option.Wrap(d, err)
+		}),
+		option.One("issuer", option.Checked(&c.Issuer, checkIssuer)),
+		option.One("key_file", texts(&c.KeyFiles, "key_file takes the paths of files, the one that signs first")),
+		option.One("rotate_every", func(d *caddyfile.Dispenser) (err error) {
+			if c.RotateEvery, err = option.PositiveDuration(d); err != nil || len(c.KeyFiles) > 0 {
+				return err
 			}
-		case "key_file":
-			if c.KeyFiles = d.RemainingArgs(); len(c.KeyFiles) == 0 || slices.Contains(c.KeyFiles, "") {
-				err = d.Err("key_file takes the paths of files, the one that signs first")
-			}
-		case "rotate_every":
-			if c.RotateEvery, err = option.PositiveDuration(d); err == nil && len(c.KeyFiles) == 0 {
-				if wrong := c.checkRotation(); wrong != nil {
-					err = d.WrapErr(wrong)
-				}
-			}
-		default:
-			err = d.Errf("unknown token option%s: there are algorithm, issuer, key_file and rotate_every", option.Name(name))
-		}
-		if err != nil {
-			return err
-		}
-		if d.NextBlock(nesting + 1) {
-			return d.Errf("%s takes no block", name)
-		}
+			return option.Wrap(d, c.checkRotation())
+		}),
+	)
+	if err != nil {
+		return err
 	}
-	if err := c.checkRotation(); err != nil {
-		return d.WrapErr(err)
-	}
-	return nil
+	return option.Wrap(d, c.checkRotation())
 }
 
 // checkIssuer has the token package judge an issuer, by way of a ring that nobody uses.

@@ -16,13 +16,9 @@ import (
 func init() { httpcaddyfile.RegisterDirective("wechat_api", parseDirective) }
 
 func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
-	h.Next() // the directive's name: the matcher is looked for behind it
-	matcher, err := h.ExtractMatcherSet()
-	if err != nil {
-		return nil, h.WrapErr(err)
-	}
 	handler := new(Handler)
-	if err := handler.unmarshal(h.Dispenser, wechat.FromCaddyfile(h)); err != nil {
+	matcher, err := wechat.ReadDirective(h, handler.unmarshal)
+	if err != nil {
 		return nil, err
 	}
 	return h.NewRoute(matcher, handler), nil
@@ -48,40 +44,19 @@ func (h *Handler) unmarshal(d *caddyfile.Dispenser, configured *wechat.App) erro
 		// not the argument: it may be a key
 		return d.Err("wechat_api takes at most one matcher, and a block with key <secret>")
 	}
-	var once option.Once
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		name := d.Val()
-		if name != "key" && name != "allow" {
-			if err := once.Note(d); err != nil {
+	err := option.ReadBlock(d, "unknown wechat_api option%s",
+		option.Many("key", h.unmarshalKey),
+		option.One("app", func(d *caddyfile.Dispenser) (err error) {
+			if h.AppID, err = option.OneArg(d); err != nil {
 				return err
 			}
-		}
-		var err error
-		switch name {
-		case "key":
-			err = h.unmarshalKey(d)
-		case "app":
-			if h.AppID, err = option.OneArg(d); err == nil {
-				err = wrapped(d, configured.CheckAPIApp(h.AppID))
-			}
-		case "allow":
-			paths := d.RemainingArgs()
-			if len(paths) == 0 {
-				return d.Err("allow takes the paths that are relayed, such as /wxa/msg_sec_check or /cgi-bin/message/*")
-			}
-			err = wrapped(d, relay.CheckAllow(paths))
-			h.Allow = append(h.Allow, paths...)
-		case "timeout":
-			h.Timeout, err = option.PositiveDuration(d)
-		default:
-			err = d.Errf("unknown wechat_api option%s: there are key, app, allow and timeout", option.Name(name))
-		}
-		if err != nil {
-			return err
-		}
-		if d.NextBlock(nesting + 1) {
-			return d.Errf("%s takes no block", name)
-		}
+			return option.Wrap(d, configured.CheckAPIApp(h.AppID))
+		}),
+		option.Many("allow", h.unmarshalAllow),
+		option.One("timeout", option.Set(&h.Timeout, option.PositiveDuration)),
+	)
+	if err != nil {
+		return err
 	}
 	if len(h.Keys) == 0 {
 		return directive.WrapErr(errNoKey)
@@ -90,9 +65,18 @@ func (h *Handler) unmarshal(d *caddyfile.Dispenser, configured *wechat.App) erro
 		h.KeyDigests = nil // nothing was hidden
 	}
 	if h.AppID == "" {
-		return wrapped(&directive, configured.CheckAPIApp(""))
+		return option.Wrap(&directive, configured.CheckAPIApp(""))
 	}
 	return nil
+}
+
+func (h *Handler) unmarshalAllow(d *caddyfile.Dispenser) error {
+	paths := d.RemainingArgs()
+	if len(paths) == 0 {
+		return d.Err("allow takes the paths that are relayed, such as /wxa/msg_sec_check or /cgi-bin/message/*")
+	}
+	h.Allow = append(h.Allow, paths...)
+	return option.Wrap(d, relay.CheckAllow(paths))
 }
 
 func (h *Handler) unmarshalKey(d *caddyfile.Dispenser) error {
@@ -108,14 +92,6 @@ func (h *Handler) unmarshalKey(d *caddyfile.Dispenser) error {
 	hidden, digest := option.HideSecret(key)
 	h.Keys, h.KeyDigests = append(h.Keys, hidden), append(h.KeyDigests, digest)
 	return nil
-}
-
-// wrapped gives the error of a rule, if there is one, its file and line.
-func wrapped(d *caddyfile.Dispenser, err error) error {
-	if err == nil {
-		return nil
-	}
-	return d.WrapErr(err)
 }
 
 var _ caddyfile.Unmarshaler = (*Handler)(nil)

@@ -21,13 +21,9 @@ func init() {
 // handler's own, not the route's: requests that it does not match lose their
 // forged headers all the same, and the endpoints are served for all.
 func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
-	h.Next() // the directive's name: the matcher is looked for behind it
-	matcher, err := h.ExtractMatcherSet()
-	if err != nil {
-		return nil, h.WrapErr(err)
-	}
 	handler := new(Handler)
-	if err := handler.unmarshal(h.Dispenser, wechat.FromCaddyfile(h)); err != nil {
+	matcher, err := wechat.ReadDirective(h, handler.unmarshal)
+	if err != nil {
 		return nil, err
 	}
 	if len(matcher) > 0 {
@@ -66,63 +62,34 @@ func (h *Handler) unmarshal(d *caddyfile.Dispenser, configured *wechat.App) erro
 	if d.NextArg() {
 		return d.Errf("unexpected argument%s: wechat_auth takes at most one matcher, a path that begins with /, or a name that begins with @", option.Name(d.Val()))
 	}
-	var once option.Once
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		name := d.Val()
-		if name != "public" && name != "trusted_origin" {
-			if err := once.Note(d); err != nil {
+	err := option.ReadBlock(d, "unknown wechat_auth option%s",
+		option.Many("public", h.unmarshalPublic),
+		option.One("app", wechat.ReadApps(&h.Apps, configured)),
+		option.One("prefix", func(d *caddyfile.Dispenser) (err error) {
+			if h.Prefix, err = option.OneArg(d); err != nil {
 				return err
 			}
-		}
-		var err error
-		switch name {
-		case "public":
-			err = h.unmarshalPublic(d)
-		case "app":
-			h.Apps, err = wechat.UnmarshalApps(d, configured)
-		case "prefix":
-			if h.Prefix, err = option.OneArg(d); err == nil {
-				if wrong := checkPrefix(h.Prefix); wrong != nil {
-					err = d.WrapErr(wrong)
-				}
-			}
-		case "cookie":
-			h.Cookie, err = wechat.UnmarshalCookie(d)
-		case "web_login":
+			return option.Wrap(d, checkPrefix(h.Prefix))
+		}),
+		option.One("cookie", option.Set(&h.Cookie, wechat.UnmarshalCookie)),
+		option.One("web_login", func(d *caddyfile.Dispenser) error {
 			h.WebLogin = new(WebLogin)
-			err = h.WebLogin.unmarshal(d)
-		case "trusted_origin":
-			err = h.unmarshalTrusted(d)
-		case "forward_token":
-			h.ForwardToken = true
-			if d.NextArg() {
-				err = d.Err("forward_token takes no value")
-			}
-		case "headers":
-			h.Headers, err = wechat.UnmarshalHeaders(d)
-		case "assertion":
-			err = h.unmarshalAssertion(d, configured)
-		default:
-			err = d.Errf("unknown wechat_auth option%s: there are public, app, prefix, cookie, web_login, trusted_origin, forward_token, headers and assertion", option.Name(name))
-		}
-		if err != nil {
-			return err
-		}
-		if d.NextBlock(nesting + 1) {
-			return d.Errf("%s takes no block", name)
-		}
+			return h.WebLogin.unmarshal(d)
+		}),
+		option.Many("trusted_origin", h.unmarshalTrusted),
+		option.One("forward_token", option.Flag(&h.ForwardToken)),
+		option.One("headers", option.Set(&h.Headers, wechat.UnmarshalHeaders)),
+		option.One("assertion", func(d *caddyfile.Dispenser) error { return h.unmarshalAssertion(d, configured) }),
+	)
+	if err != nil {
+		return err
 	}
 	if h.WebLogin != nil {
 		if err := configured.CheckWebLogin(h.Apps); err != nil {
 			return directive.WrapErr(err)
 		}
 	}
-	if len(h.Apps) == 0 && configured != nil {
-		if _, err := configured.Choose(nil); err != nil {
-			return directive.WrapErr(err)
-		}
-	}
-	return nil
+	return option.Wrap(&directive, configured.CheckChoice(h.Apps))
 }
 
 func (h *Handler) unmarshalTrusted(d *caddyfile.Dispenser) error {
@@ -161,13 +128,7 @@ func (h *Handler) unmarshalAssertion(d *caddyfile.Dispenser, configured *wechat.
 	if d.NextArg() {
 		return d.Err("assertion takes one audience at most: what your backend compares the claim aud with")
 	}
-	if err := wechat.CheckAudience(h.Assertion.Audience); err != nil {
-		return d.WrapErr(err)
-	}
-	if err := configured.CheckAsserts(); err != nil {
-		return d.WrapErr(err)
-	}
-	return nil
+	return option.Wrap(d, h.Assertion.Check(configured))
 }
 
 // Interface guards

@@ -62,36 +62,25 @@ func (l *WebLogin) unmarshal(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		return d.Err("web_login takes nothing but a block, with via and for")
 	}
-	var once option.Once
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		if err := once.Note(d); err != nil {
-			return err
-		}
-		var err error
-		name := d.Val()
-		switch name {
-		case "via":
-			if l.Via, err = option.OneArg(d); err == nil {
-				err = checkSite(d, l.Via)
+	return option.ReadBlock(d, "unknown web_login option%s",
+		option.One("via", func(d *caddyfile.Dispenser) (err error) {
+			if l.Via, err = option.OneArg(d); err != nil {
+				return err
 			}
-		case "for":
+			return checkSite(d, l.Via)
+		}),
+		option.One("for", func(d *caddyfile.Dispenser) error {
 			if l.For = d.RemainingArgs(); len(l.For) == 0 {
 				return d.Err("for takes the origins of the sites that name this one with via, such as https://shop.example.com")
 			}
-			for i := 0; i < len(l.For) && err == nil; i++ {
-				err = checkSite(d, l.For[i])
+			for _, origin := range l.For {
+				if err := checkSite(d, origin); err != nil {
+					return err
+				}
 			}
-		default:
-			return d.Errf("unknown web_login option%s: there are via and for", option.Name(name))
-		}
-		if err != nil {
-			return err
-		}
-		if d.NextBlock(nesting + 1) {
-			return d.Errf("%s takes no block", name)
-		}
-	}
-	return nil
+			return nil
+		}),
+	)
 }
 
 // checkSite refuses what is not the origin of a site.

@@ -51,43 +51,17 @@ func (h *Handler) unmarshal(d *caddyfile.Dispenser, configured *wechat.App) erro
 	if d.NextArg() {
 		return d.Errf("unexpected argument %q: wechat_check takes a block and nothing else", d.Val())
 	}
-	var once option.Once
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		name := d.Val()
-		if err := once.Note(d); err != nil {
-			return err
-		}
-		var err error
-		switch name {
-		case "app":
-			h.Apps, err = wechat.UnmarshalApps(d, configured)
-		case "optional":
-			h.Optional = true
-			if d.NextArg() {
-				err = d.Err("optional takes no value")
-			}
-		case "cookie":
-			h.Cookie, err = wechat.UnmarshalCookie(d)
-		case "headers":
-			h.Headers, err = wechat.UnmarshalHeaders(d)
-		case "assertion":
-			err = h.unmarshalAssertion(d, configured)
-		default:
-			err = d.Errf("unknown wechat_check option%s: there are app, optional, cookie, headers and assertion", option.Name(name))
-		}
-		if err != nil {
-			return err
-		}
-		if d.NextBlock(nesting + 1) {
-			return d.Errf("%s takes no block", name)
-		}
+	err := option.ReadBlock(d, "unknown wechat_check option%s",
+		option.One("app", wechat.ReadApps(&h.Apps, configured)),
+		option.One("optional", option.Flag(&h.Optional)),
+		option.One("cookie", option.Set(&h.Cookie, wechat.UnmarshalCookie)),
+		option.One("headers", option.Set(&h.Headers, wechat.UnmarshalHeaders)),
+		option.One("assertion", func(d *caddyfile.Dispenser) error { return h.unmarshalAssertion(d, configured) }),
+	)
+	if err != nil {
+		return err
 	}
-	if len(h.Apps) == 0 && configured != nil {
-		if _, err := configured.Choose(nil); err != nil {
-			return directive.WrapErr(err)
-		}
-	}
-	return nil
+	return option.Wrap(&directive, configured.CheckChoice(h.Apps))
 }
 
 func (h *Handler) unmarshalAssertion(d *caddyfile.Dispenser, configured *wechat.App) error {
@@ -95,14 +69,8 @@ func (h *Handler) unmarshalAssertion(d *caddyfile.Dispenser, configured *wechat.
 	if len(args) != 1 || args[0] == "" {
 		return d.WrapErr(errNoAudience)
 	}
-	if err := wechat.CheckAudience(args[0]); err != nil {
-		return d.WrapErr(err)
-	}
-	if err := configured.CheckAsserts(); err != nil {
-		return d.WrapErr(err)
-	}
 	h.Assertion = &wechat.Assertion{Audience: args[0]}
-	return nil
+	return option.Wrap(d, h.Assertion.Check(configured))
 }
 
 var _ caddyfile.Unmarshaler = (*Handler)(nil)

@@ -13,13 +13,9 @@ import (
 func init() { httpcaddyfile.RegisterDirective("wechat_push", parseDirective) }
 
 func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
-	h.Next() // the directive's name: the matcher is looked for behind it
-	matcher, err := h.ExtractMatcherSet()
-	if err != nil {
-		return nil, h.WrapErr(err)
-	}
 	handler := new(Handler)
-	if err := handler.unmarshal(h.Dispenser, wechat.FromCaddyfile(h)); err != nil {
+	matcher, err := wechat.ReadDirective(h, handler.unmarshal)
+	if err != nil {
 		return nil, err
 	}
 	return h.NewRoute(matcher, handler), nil
@@ -41,32 +37,19 @@ func (h *Handler) unmarshal(d *caddyfile.Dispenser, configured *wechat.App) erro
 	if d.NextArg() {
 		return d.Errf("unexpected argument%s: wechat_push takes at most one matcher, a path that begins with /, or a name that begins with @", option.Name(d.Val()))
 	}
-	var once option.Once
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		if err := once.Note(d); err != nil {
-			return err
-		}
-		name := d.Val()
-		switch name {
-		case "app":
-			var err error
+	err := option.ReadBlock(d, "unknown wechat_push option%s",
+		option.One("app", func(d *caddyfile.Dispenser) (err error) {
 			if h.AppID, err = option.OneArg(d); err != nil {
 				return err
 			}
-			if err := configured.CheckPushApp(h.AppID); err != nil {
-				return d.WrapErr(err)
-			}
-		default:
-			return d.Errf("unknown wechat_push option%s: there is app", option.Name(name))
-		}
-		if d.NextBlock(nesting + 1) {
-			return d.Errf("%s takes no block", name)
-		}
+			return option.Wrap(d, configured.CheckPushApp(h.AppID))
+		}),
+	)
+	if err != nil {
+		return err
 	}
 	if h.AppID == "" {
-		if err := configured.CheckPushApp(""); err != nil {
-			return directive.WrapErr(err)
-		}
+		return option.Wrap(&directive, configured.CheckPushApp(""))
 	}
 	return nil
 }

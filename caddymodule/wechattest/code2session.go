@@ -29,23 +29,8 @@ type code2SessionAnswer struct {
 // code2Session follows the page api_code2session. The order of its checks is our choice, but one: a POST form is
 // answered 41002, because only the query is read (seen by callers).
 func (s *Server) code2Session(r request) answer {
-	appid, secret := r.query.Get("appid"), r.query.Get("secret")
-	if appid == "" {
-		return refuse(r.now, errAppIDMissing)
-	}
-	if r.method != http.MethodGet {
-		return refuse(r.now, errNotGET)
-	}
-	if secret == "" {
-		return refuse(r.now, errSecretMissing)
-	}
-	if r.query.Get("js_code") == "" {
-		return refuse(r.now, errCodeMissing)
-	}
-	if r.query.Get("grant_type") != "authorization_code" {
-		return refuse(r.now, errGrantType)
-	}
-	if errcode := s.checkCredentials(appid, secret); errcode != 0 {
+	appid, errcode := s.checkGrant(r, "js_code")
+	if errcode != 0 {
 		return refuse(r.now, errcode)
 	}
 	if !s.is(appid, KindMini) {
@@ -101,4 +86,23 @@ func (s *Server) checkCredentials(appid, secret string) int {
 		return errSecret
 	}
 	return 0
+}
+
+// checkGrant looks at what code2Session and oauthToken have in common: an app that shows
+// its secret, and a code, whose parameter has another name in each.
+func (s *Server) checkGrant(r request, code string) (appid string, errcode int) {
+	appid, secret := r.query.Get("appid"), r.query.Get("secret")
+	switch {
+	case appid == "":
+		return "", errAppIDMissing
+	case r.method != http.MethodGet:
+		return "", errNotGET
+	case secret == "":
+		return "", errSecretMissing
+	case r.query.Get(code) == "":
+		return "", errCodeMissing
+	case r.query.Get("grant_type") != "authorization_code":
+		return "", errGrantType
+	}
+	return appid, s.checkCredentials(appid, secret)
 }

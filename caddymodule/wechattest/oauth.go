@@ -82,23 +82,8 @@ type oauthTokenAnswer struct {
 
 // oauthToken follows the page api_snsaccesstoken. The order of its checks is that of code2Session.
 func (s *Server) oauthToken(r request) answer {
-	appid, secret := r.query.Get("appid"), r.query.Get("secret")
-	if appid == "" {
-		return refuse(r.now, errAppIDMissing)
-	}
-	if r.method != http.MethodGet {
-		return refuse(r.now, errNotGET)
-	}
-	if secret == "" {
-		return refuse(r.now, errSecretMissing)
-	}
-	if r.query.Get("code") == "" {
-		return refuse(r.now, errCodeMissing)
-	}
-	if r.query.Get("grant_type") != "authorization_code" {
-		return refuse(r.now, errGrantType)
-	}
-	if errcode := s.checkCredentials(appid, secret); errcode != 0 {
+	appid, errcode := s.checkGrant(r, "code")
+	if errcode != 0 {
 		return refuse(r.now, errcode)
 	}
 	if !s.is(appid, KindOfficial, KindWebsite, KindMobile) {

@@ -13,13 +13,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
 
-	"github.com/caddy-wechat/caddy-wechat/tools/internal/child"
+	"github.com/caddy-wechat/caddy-wechat/tools/internal/built"
 )
 
 const (
@@ -46,11 +44,10 @@ type world struct {
 func startWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{}
-	dir := t.TempDir()
 
-	simAddr := freePort(t)
+	simAddr := built.FreePort(t)
 	w.sim = "http://" + simAddr
-	start(t, dir, "wechatsim", simAddr, "-listen", simAddr,
+	built.Start(t, t.TempDir(), "wechatsim", simAddr, "-listen", simAddr,
 		"-app", appMini+":secret-aa", "-app", appOfficial+":secret-cc:official", "-app", appWebsite+":secret-dd:website")
 
 	backend := httptest.NewServer(http.HandlerFunc(showCaller))
@@ -64,70 +61,27 @@ func startWorld(t *testing.T) *world {
 
 	var ports [4]string
 	for i := range ports {
-		_, ports[i], _ = net.SplitHostPort(freePort(t))
+		_, ports[i], _ = net.SplitHostPort(built.FreePort(t))
 	}
 	site := func(n int) string { return "http://localhost:" + ports[n] }
 	w.site, w.official, w.website, w.silent = site(0), site(1), site(2), site(3)
-	config := func(open string, sites string) string {
-		return `{
-			admin off
-			persist_config off
-			auto_https off
-			default_bind 127.0.0.1
-			storage file_system storage
-			wechat {
-				app ` + appMini + ` secret-aa
-				app ` + appOfficial + ` secret-cc official {
-					scope snsapi_userinfo
-				}
-				app ` + appWebsite + ` secret-dd website
-				api_base ` + w.sim + `
-				open_base ` + open + `
-				store memory
+	wechat := func(open string) string {
+		return `
+			app ` + appMini + ` secret-aa
+			app ` + appOfficial + ` secret-cc official {
+				scope snsapi_userinfo
 			}
-		}
-		` + sites
+			app ` + appWebsite + ` secret-dd website
+			api_base ` + w.sim + `
+			open_base ` + open
 	}
 	block := func(address, apps string) string {
 		return address + " {\n wechat_auth {\n app " + apps + "\n web_login\n }\n reverse_proxy " + strings.TrimPrefix(backend.URL, "http://") + "\n}\n"
 	}
-	w.gateway(t, "gateway", ports[0], config(w.sim,
-		block(w.site, "*")+block(w.official, appOfficial+" "+appMini)+block(w.website, appWebsite)))
-	w.gateway(t, "silent", ports[3], config(quiet.URL, block(w.silent, "*")))
+	built.Caddy(t, "127.0.0.1:"+ports[0], wechat(w.sim),
+		block(w.site, "*")+block(w.official, appOfficial+" "+appMini)+block(w.website, appWebsite))
+	built.Caddy(t, "127.0.0.1:"+ports[3], wechat(quiet.URL), block(w.silent, "*"))
 	return w
-}
-
-func (w *world) gateway(t *testing.T, name, port, caddyfile string) {
-	t.Helper()
-	home := filepath.Join(t.TempDir(), name)
-	if err := os.Mkdir(home, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(home, "Caddyfile"), []byte(caddyfile), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	start(t, home, "caddy", "127.0.0.1:"+port, "run", "--config", "Caddyfile", "--adapter", "caddyfile")
-}
-
-// start runs one of the built programs until the test ends.
-func start(t *testing.T, dir, program, address string, args ...string) {
-	t.Helper()
-	bin := os.Getenv("CADDY_WECHAT_TEST_BIN")
-	if bin == "" {
-		bin = "../../bin"
-	}
-	path, err := filepath.Abs(filepath.Join(bin, program))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := child.Start(dir, program, append(os.Environ(), "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir), path, args...)
-	if err != nil {
-		t.Fatalf("%v (make build makes it)", err)
-	}
-	t.Cleanup(func() { c.End() })
-	if err := c.Listens(t.Context(), address); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // showCaller is the backend: a page that says who opened it.
@@ -178,16 +132,6 @@ func ask(t *testing.T, target, token string, body, into any) {
 	if err := json.NewDecoder(response.Body).Decode(into); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // localPage is a page of another origin, at a host name of this machine.

@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/caddy-wechat/caddy-wechat/tools/internal/child"
+	"github.com/caddy-wechat/caddy-wechat/tools/internal/built"
 )
 
 const (
@@ -24,58 +24,18 @@ type world struct{ relay, sim string }
 
 func startWorld(t *testing.T) world {
 	t.Helper()
-	relay, sim := freePort(t), freePort(t)
-	dir := t.TempDir()
-	start(t, dir, "wechatsim", sim, "-listen", sim, "-app", appMini+":secret-aa", "-app", appOfficial+":secret-cc:official")
+	relay, sim := built.FreePort(t), built.FreePort(t)
+	built.Start(t, t.TempDir(), "wechatsim", sim, "-listen", sim, "-app", appMini+":secret-aa", "-app", appOfficial+":secret-cc:official")
 	_, port, _ := net.SplitHostPort(relay)
-	caddyfile := `{
-		admin off
-		persist_config off
-		auto_https off
-		default_bind 127.0.0.1
-		storage file_system storage
-		wechat {
-			app ` + appMini + ` secret-aa
-			app ` + appOfficial + ` secret-cc official
-			api_base http://` + sim + `
-			store memory
-		}
-	}
-	http://:` + port + ` {
+	built.Caddy(t, relay, `
+		app `+appMini+` secret-aa
+		app `+appOfficial+` secret-cc official
+		api_base http://`+sim, `http://:`+port+` {
 		wechat_api {
-			key ` + relayKey + `
+			key `+relayKey+`
 		}
-	}`
-	home := filepath.Join(dir, "caddy")
-	if err := os.Mkdir(home, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(home, "Caddyfile"), []byte(caddyfile), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	start(t, home, "caddy", relay, "run", "--config", "Caddyfile", "--adapter", "caddyfile")
+	}`)
 	return world{relay: "http://" + relay, sim: "http://" + sim}
-}
-
-// start runs one of the built programs until the test ends.
-func start(t *testing.T, dir, program, address string, args ...string) {
-	t.Helper()
-	bin := os.Getenv("CADDY_WECHAT_TEST_BIN")
-	if bin == "" {
-		bin = "../../bin"
-	}
-	path, err := filepath.Abs(filepath.Join(bin, program))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := child.Start(dir, program, append(os.Environ(), "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir), path, args...)
-	if err != nil {
-		t.Fatalf("%v (make build makes it)", err)
-	}
-	t.Cleanup(func() { c.End() })
-	if err := c.Listens(t.Context(), address); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // dies makes WeChat say, once, that the access_token of the next call of a path is dead.
@@ -117,14 +77,4 @@ func picture(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return path
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }

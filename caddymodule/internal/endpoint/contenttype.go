@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/ascii"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/problem"
 )
 
@@ -49,7 +50,7 @@ func oneContentType(fields []string) (mediaType string, ok bool) {
 // isJSON compares bytes: what Unicode calls blank or the same letter is neither.
 func isJSON(mediaType string) bool {
 	name, _, _ := strings.Cut(mediaType, ";")
-	return equalASCII(strings.TrimRight(name, " \t"), "application/json")
+	return ascii.Equal(strings.TrimRight(name, " \t"), "application/json")
 }
 
 // isUTF8 reports whether the parameters name no other charset. JSON has none but UTF-8
@@ -67,28 +68,11 @@ func isUTF8(mediaType string) bool {
 			empty = true
 		case name == "" || !ok: // this is no parameter
 			return false
-		case equalASCII(name, "charset"):
-			if charsets++; !equalASCII(value, "utf-8") && !equalASCII(value, `"utf-8"`) {
+		case ascii.Equal(name, "charset"):
+			if charsets++; !ascii.Equal(value, "utf-8") && !ascii.Equal(value, `"utf-8"`) {
 				return false
 			}
 		}
 	}
 	return charsets <= 1
-}
-
-// equalASCII compares a text from the network with one in lower case.
-func equalASCII(text, lower string) bool {
-	if len(text) != len(lower) {
-		return false
-	}
-	for i := range len(text) {
-		b := text[i]
-		if 'A' <= b && b <= 'Z' {
-			b += 'a' - 'A'
-		}
-		if b != lower[i] {
-			return false
-		}
-	}
-	return true
 }

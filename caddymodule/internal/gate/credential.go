@@ -6,6 +6,8 @@ package gate
 import (
 	"net/http"
 	"strings"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/ascii"
 )
 
 // Credentials are the tokens that a request carries, and where.
@@ -48,7 +50,7 @@ func bearerToken(field string) (text string, ok bool) {
 	}
 	scheme, rest, found := strings.Cut(field, " ")
 	switch {
-	case found && equalASCII(scheme, "bearer"):
+	case found && ascii.Equal(scheme, "bearer"):
 		return strings.TrimLeft(rest, " "), true
 	case !found, strings.ContainsRune(scheme, '\t'):
 		return "", true
@@ -58,25 +60,7 @@ func bearerToken(field string) (text string, ok bool) {
 
 // lacksScheme reports whether a field is one word, and not the scheme alone.
 func lacksScheme(field string) bool {
-	return field != "" && strings.IndexByte(field, ' ') < 0 && !equalASCII(field, "bearer")
-}
-
-// equalASCII compares a text from the network with one in lower case. Unicode
-// knows more pairs of letters that are one but for their case.
-func equalASCII(text, lower string) bool {
-	if len(text) != len(lower) {
-		return false
-	}
-	for i := range len(text) {
-		b := text[i]
-		if 'A' <= b && b <= 'Z' {
-			b += 'a' - 'A'
-		}
-		if b != lower[i] {
-			return false
-		}
-	}
-	return true
+	return field != "" && strings.IndexByte(field, ' ') < 0 && !ascii.Equal(field, "bearer")
 }
 
 // Remove takes our tokens out of a request that goes on: the backend does not

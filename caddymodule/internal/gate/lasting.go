@@ -2,7 +2,11 @@
 
 package gate
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/ascii"
+)
 
 // acceptsEventStream reports whether a client asks for an event stream, as a browser's
 // EventSource does (HTML Living Standard, section "Server-sent events").
@@ -14,7 +18,7 @@ func acceptsEventStream(fields []string) bool {
 		}
 		for part := range strings.SplitSeq(field, ",") {
 			mediaType, _, _ := strings.Cut(part, ";")
-			if equalASCII(trimBlanks(mediaType), eventStream) {
+			if ascii.Equal(trimBlanks(mediaType), eventStream) {
 				return true
 			}
 		}
@@ -27,7 +31,7 @@ func acceptsEventStream(fields []string) bool {
 func isGRPC(fields []string) bool {
 	const grpc = "application/grpc"
 	for _, field := range fields {
-		if field = trimBlanks(field); len(field) >= len(grpc) && equalASCII(field[:len(grpc)], grpc) {
+		if field = trimBlanks(field); len(field) >= len(grpc) && ascii.Equal(field[:len(grpc)], grpc) {
 			return true
 		}
 	}

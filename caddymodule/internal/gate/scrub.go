@@ -7,6 +7,8 @@ import (
 	"net/http"
 
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/ascii"
 )
 
 // reservedPrefixes are the header names, folded, that only the gateway (or
@@ -171,7 +173,7 @@ func Scrub(r *http.Request) Clean {
 // and for nothing else.
 func isWebSocketUpgrade(r *http.Request) bool {
 	upgrade := r.Header["Upgrade"]
-	return len(upgrade) == 1 && equalASCII(upgrade[0], "websocket") &&
+	return len(upgrade) == 1 && ascii.Equal(upgrade[0], "websocket") &&
 		httpguts.HeaderValuesContainsToken(r.Header["Connection"], "upgrade")
 }
 
@@ -197,6 +199,6 @@ func isWebSocketConnect(r *http.Request) bool {
 // TRACE shows the identity headers and cookies to whoever asks.
 func Tunnels(r *http.Request) bool {
 	// methods have a case (RFC 9110 section 9.1), but a backend may not know that
-	return equalASCII(r.Method, "trace") ||
-		equalASCII(r.Method, "connect") && !isWebSocketConnect(r)
+	return ascii.Equal(r.Method, "trace") ||
+		ascii.Equal(r.Method, "connect") && !isWebSocketConnect(r)
 }

@@ -15,21 +15,6 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
-// Once notices an option that is given twice where once is meant.
-type Once map[string]bool
-
-// Note refuses the option at the cursor if it was noted before.
-func (o *Once) Note(d *caddyfile.Dispenser) error {
-	if (*o)[d.Val()] {
-		return d.WrapErr(Twice(d.Val()))
-	}
-	if *o == nil {
-		*o = make(Once)
-	}
-	(*o)[d.Val()] = true
-	return nil
-}
-
 // Twice is the error about an option that is given twice where once is meant.
 func Twice(what string) error { return fmt.Errorf("%s is given twice; keep one", what) }
 
@@ -86,4 +71,54 @@ func PositiveNumber(d *caddyfile.Dispenser) (int, error) {
 		return 0, d.Errf("%s:%s is not a number of at least 1", option, Shown(text))
 	}
 	return value, nil
+}
+
+// Set makes a reader of one value a reader for a block, which keeps the value.
+func Set[T any](to *T, read func(*caddyfile.Dispenser) (T, error)) func(*caddyfile.Dispenser) error {
+	return func(d *caddyfile.Dispenser) (err error) {
+		*to, err = read(d)
+		return err
+	}
+}
+
+// Flag reads an option that is a word alone.
+func Flag(to *bool) func(*caddyfile.Dispenser) error {
+	return func(d *caddyfile.Dispenser) error {
+		name := d.Val()
+		*to = true
+		if d.NextArg() {
+			return d.Errf("%s takes no value", name)
+		}
+		return nil
+	}
+}
+
+// Checked reads one value that a rule must let pass. The rule does not see a text that
+// can only be judged when its placeholders are resolved.
+func Checked(to *string, rule func(string) error) func(*caddyfile.Dispenser) error {
+	return func(d *caddyfile.Dispenser) (err error) {
+		if *to, err = OneArg(d); err != nil || IsPlaceholder(*to) {
+			return err
+		}
+		return Wrap(d, rule(*to))
+	}
+}
+
+// MaxSessions reads  max_sessions <n>  of a store.
+func MaxSessions(to *int) func(*caddyfile.Dispenser) error {
+	return func(d *caddyfile.Dispenser) error {
+		args := d.RemainingArgs()
+		switch {
+		case len(args) == 0:
+			return d.Err("max_sessions needs a number: max_sessions <n>")
+		case len(args) > 1:
+			return d.Err("max_sessions takes one number:  max_sessions <n>")
+		}
+		n, err := strconv.Atoi(args[0])
+		if err != nil || n < 1 {
+			return d.Errf("max_sessions:%s is not a whole number of at least 1", Shown(args[0]))
+		}
+		*to = n
+		return nil
+	}
 }
