@@ -56,7 +56,12 @@ func TestHealthForProbes(t *testing.T) {
 		if got.Header.Get("Cache-Control") != "no-store" || got.Body != "store: ok\nwechat: ok\n" {
 			t.Errorf("%v %q", got.Header, got.Body)
 		}
-		requireStatus(t, c.do(t, call{Method: "POST", Target: "/healthz"}), 405)
+		for _, method := range []string{"POST", "PUT", "DELETE", "OPTIONS"} {
+			got := c.do(t, call{Method: method, Target: "/healthz"})
+			if requireProblem(t, got, 405, "invalid_request"); got.Header.Get("Allow") != "GET, HEAD" {
+				t.Errorf("%s: Allow %q", method, got.Header.Get("Allow"))
+			}
+		}
 		requireStatus(t, c.do(t, call{Target: "/healthz/x"}), 401)
 	})
 	if seen := gw.up.Requests(); len(seen) > 0 {

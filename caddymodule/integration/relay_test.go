@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -12,11 +13,15 @@ import (
 
 const relayKey = "relay-key-0123456789abcdef"
 
-// startRelay runs a gateway whose relay listens at the returned address.
+// startRelay runs a gateway whose relay is asked by the returned function.
 func startRelay(t *testing.T, lines string) (*gateway, func(call) reply) {
 	t.Helper()
+	return startRelayAt(t, freeAddr(t), lines)
+}
+
+func startRelayAt(t *testing.T, addr, lines string) (*gateway, func(call) reply) {
+	t.Helper()
 	t.Setenv("RELAY_TEST_KEY", relayKey)
-	addr := freeAddr(t)
 	s := webSetup()
 	s.Admin = true
 	port := addr[strings.LastIndex(addr, ":"):]
@@ -129,4 +134,33 @@ func TestRelayRenewsADeadToken(t *testing.T) {
 		t.Errorf("%d %s", got.Status, got.Body)
 	}
 	requireProblem(t, ask(call{Target: "/wxa/x", Token: relayKey}), 400, "invalid_request") // which app?
+}
+
+// A caller whose body does not come is told so, and not that WeChat was late.
+func TestRelayOfASlowBody(t *testing.T) {
+	addr := freeAddr(t)
+	startRelayAt(t, addr, "app "+appA+"\ntimeout 500ms")
+	for name, test := range map[string]struct {
+		target string
+		end    func(*net.TCPConn)
+		status int
+	}{
+		"too slow":                 {"/wxa/x", func(*net.TCPConn) {}, 408},
+		"ends early":               {"/wxa/x", func(c *net.TCPConn) { c.CloseWrite() }, 400},
+		"ends early, by an SDK":    {"/cgi-bin/stable_token", func(c *net.TCPConn) { c.CloseWrite() }, 400},
+		"too slow, and a big body": {"/wxa/x?big", func(*net.TCPConn) {}, 408},
+	} {
+		conn := dialRaw(t, addr)
+		length := "100"
+		if strings.HasSuffix(test.target, "big") {
+			length = "2000000"
+		}
+		conn.send(t, crlf("POST "+test.target+" HTTP/1.1\nHost: "+addr+"\nAuthorization: Bearer "+relayKey+"\nContent-Length: "+length+"\n\nhalf"))
+		test.end(conn.Conn.(*net.TCPConn))
+		got := conn.read(t, "POST")
+		if got.Status != test.status || !strings.Contains(got.Body, `"invalid_request"`) {
+			t.Errorf("%s: %v", name, got)
+		}
+		conn.Close()
+	}
 }

@@ -21,7 +21,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 	if err != nil {
 		return nil, err
 	}
-	return h.NewRoute(matcher, handler), nil
+	return wechat.NewRoute(h, matcher, handler), nil
 }
 
 // UnmarshalCaddyfile sets up the handler from the directive. Syntax:

@@ -113,7 +113,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("wechat_api: %w", err)
 	}
-	return nil
+	return wechat.CheckInvoked(ctx)
 }
 
 // Cleanup closes idle connections. Calls that are on their way are served.

@@ -29,7 +29,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 	if len(matcher) > 0 {
 		handler.MatcherSetsRaw = append(handler.MatcherSetsRaw, matcher)
 	}
-	return newRoute(h, handler), nil
+	return wechat.NewRoute(h, nil, handler), nil
 }
 
 // UnmarshalCaddyfile sets up the handler from the directive. Syntax:

@@ -44,6 +44,9 @@ func (f *errorFront) ServeHTTP(w http.ResponseWriter, r *http.Request, next cadd
 	if l.caller != nil && clean.Lasting {
 		return l.by[0].serveLasting(w, clean.Request, next, &l.passage)
 	}
+	if l.refused != nil {
+		return l.answerRefusal(w, clean.Request, next)
+	}
 	return next.ServeHTTP(w, clean.Request)
 }
 
@@ -106,16 +109,7 @@ func (h *Handler) guardErrorRoutes(ctx caddy.Context) error {
 			}
 		}
 	}
-	if server == nil {
-		return nil
-	}
-	hasErrors := server.Errors != nil && len(server.Errors.Routes) > 0
-	if !slices.ContainsFunc(server.Routes, isBeingProvisioned) && !(hasErrors && slices.ContainsFunc(server.Errors.Routes, isBeingProvisioned)) {
-		if err := checkInvoked(server); err != nil {
-			return err
-		}
-	}
-	if !hasErrors {
+	if server == nil || server.Errors == nil || len(server.Errors.Routes) == 0 {
 		return nil
 	}
 	switch errorRoutes := server.Errors.Routes; {

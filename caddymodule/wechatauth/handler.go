@@ -164,7 +164,10 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.matchers.FromInterface(sets); err != nil {
 		return err
 	}
-	return h.guardErrorRoutes(ctx)
+	if err := h.guardErrorRoutes(ctx); err != nil {
+		return err
+	}
+	return wechat.CheckInvoked(ctx)
 }
 
 func checkPrefix(prefix string) error {

@@ -20,7 +20,8 @@ var methodRefusal = problem.Problem{
 }
 
 // refuse ends a proxied request. A site with handle_errors decides the body
-// itself; the status and the headers stay.
+// itself; the status and the headers stay. Where its routes do not answer after all,
+// the body is ours again (unanswered.go).
 func (h *Handler) refuse(w http.ResponseWriter, r gate.Clean, cause error) error {
 	p := problem.Classify(cause)
 	h.engine.Metrics.Requests.WithLabelValues("", p.Reason).Inc()
@@ -35,7 +36,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r gate.Clean, cause error) error
 	return p.Write(w)
 }
 
-// siteHandlesError reports whether a route of the server's handle_errors would
+// siteHandlesError reports whether a route of the server's handle_errors may
 // answer err for this request. Caddy itself answers an unhandled error with
 // the bare status, so the gateway must know before it returns one.
 //

@@ -26,7 +26,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 	if err := handler.unmarshal(h.Dispenser, wechat.FromCaddyfile(h)); err != nil {
 		return nil, err
 	}
-	return h.NewRoute(nil, handler), nil
+	return wechat.NewRoute(h, nil, handler), nil
 }
 
 // UnmarshalCaddyfile sets up the handler from the directive. Syntax:

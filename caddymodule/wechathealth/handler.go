@@ -6,7 +6,6 @@ package wechathealth
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -17,12 +16,13 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/engine"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/problem"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/wechat"
 )
 
 func init() {
 	caddy.RegisterModule(new(Handler))
-	httpcaddyfile.RegisterHandlerDirective("wechat_health", parseDirective)
+	httpcaddyfile.RegisterDirective("wechat_health", parseDirective)
 }
 
 // Handler answers whether logins can succeed, for probes that do not reach Caddy's
@@ -68,18 +68,23 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	h.health = app.Engine().Health
 	h.turn = make(chan struct{}, 1)
 	h.turn <- struct{}{}
-	return nil
+	return wechat.CheckInvoked(ctx)
 }
 
 // ServeHTTP answers; nothing comes after it.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
-		return caddyhttp.Error(http.StatusMethodNotAllowed, errors.New("this takes GET or HEAD"))
+		return problem.Problem{
+			Status: http.StatusMethodNotAllowed, Code: "invalid_request", Reason: "method",
+			Description: "the health is asked by GET or HEAD", Allow: "GET, HEAD",
+		}.Write(w)
 	}
 	health, err := h.ask(r.Context())
 	if err != nil {
-		return caddyhttp.Error(http.StatusServiceUnavailable, err)
+		return problem.Problem{
+			Status: http.StatusServiceUnavailable, Code: "temporarily_unavailable", Reason: "health", RetryAfter: maxAge,
+			Description: "the store and WeChat are still being asked: ask again",
+		}.Write(w)
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
@@ -111,9 +116,17 @@ func (h *Handler) ask(ctx context.Context) (engine.Health, error) {
 	return h.last, nil
 }
 
-func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
+	h.Next() // the directive's name: the matcher is looked for behind it
+	matcher, err := h.ExtractMatcherSet()
+	if err != nil {
+		return nil, h.WrapErr(err)
+	}
 	handler := new(Handler)
-	return handler, handler.UnmarshalCaddyfile(h.Dispenser)
+	if err := handler.UnmarshalCaddyfile(h.Dispenser); err != nil {
+		return nil, err
+	}
+	return wechat.NewRoute(h, matcher, handler), nil
 }
 
 // UnmarshalCaddyfile sets up the handler from the directive. Syntax:

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/message"
@@ -24,8 +25,10 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	switch {
 	case errors.As(err, new(*http.MaxBytesError)):
 		return nil, tooLarge
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, &problem.RequestError{Status: http.StatusRequestTimeout, Description: "the body did not arrive within 3 seconds", Closes: r.ProtoMajor == 1}
 	case err != nil:
-		return nil, &problem.RequestError{Status: http.StatusBadRequest, Description: "the body did not arrive in time, or ended early", Closes: r.ProtoMajor == 1}
+		return nil, &problem.RequestError{Status: http.StatusBadRequest, Description: "the body ended early", Closes: r.ProtoMajor == 1}
 	}
 	_ = control.SetReadDeadline(time.Time{})
 	return body, nil

@@ -77,7 +77,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	h.deliveries = message.Deliveries{Shared: h.engine.Sessions.Messages(), Now: time.Now}
-	return nil
+	return wechat.CheckInvoked(ctx)
 }
 
 const (

@@ -4,8 +4,10 @@ package relay
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net/http"
+	"os"
 	"sync/atomic"
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/oneshot"
@@ -30,15 +32,31 @@ type upload struct {
 // still read it when RoundTrip has returned.
 type tracked struct {
 	io.ReadCloser
-	failed atomic.Bool
+	failed atomic.Pointer[problem]
+	awaits atomic.Bool // the caller is being waited for
 }
 
 func (t *tracked) Read(p []byte) (int, error) {
+	t.awaits.Store(true)
 	n, err := t.ReadCloser.Read(p)
 	if err != nil && err != io.EOF {
-		t.failed.Store(true)
+		t.failed.CompareAndSwap(nil, bodyProblem(err))
 	}
+	t.awaits.Store(false)
 	return n, err
+}
+
+// problem is what is wrong with the caller's end, if anything: that it failed, or that it
+// is the one who is being waited for.
+func (t *tracked) problem(timeUp bool) *problem {
+	waiting := t.awaits.Load()
+	if p := t.failed.Load(); p != nil {
+		return p
+	}
+	if waiting && timeUp {
+		return slowBody()
+	}
+	return nil
 }
 
 // openBody takes the body of a call, reading the small ones whole.
@@ -58,7 +76,7 @@ func openBody(req *http.Request) (upload, error) {
 	n, err := buf.ReadFrom(io.LimitReader(req.Body, maxKept+1))
 	switch {
 	case err != nil:
-		return upload{}, brokenBody()
+		return upload{}, bodyProblem(err)
 	case n > maxKept:
 		return upload{}, tooLarge("a body without Content-Length may have 1 MiB: send its length")
 	case req.ContentLength > 0 && n != req.ContentLength:
@@ -88,6 +106,20 @@ func (u upload) attach(out *http.Request) {
 
 func tooLarge(description string) *problem {
 	p := refuse(http.StatusRequestEntityTooLarge, "invalid_request", ResultInvalid, description)
+	p.closes = true
+	return p
+}
+
+// bodyProblem says why the rest of a body did not come.
+func bodyProblem(err error) *problem {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return slowBody()
+	}
+	return brokenBody()
+}
+
+func slowBody() *problem {
+	p := refuse(http.StatusRequestTimeout, "invalid_request", ResultInvalid, "the body did not arrive in time")
 	p.closes = true
 	return p
 }

@@ -3,6 +3,7 @@
 package relay
 
 import (
+	"bufio"
 	"crypto/sha256"
 	"fmt"
 	"io"
@@ -54,7 +55,8 @@ func TestBodySizes(t *testing.T) {
 }
 
 // A caller that says one length and stops before it: WeChat must not take the part for
-// the whole, and no call is left hanging.
+// the whole, no call is left hanging, and a caller that still listens is told whose fault
+// it is.
 func TestBodyBreaksOff(t *testing.T) {
 	var whole, asked atomic.Int32
 	w := start(t, func(_ http.ResponseWriter, r *http.Request) {
@@ -64,20 +66,35 @@ func TestBodyBreaksOff(t *testing.T) {
 		}
 	}, func(o *Options) { o.Timeout = 300 * time.Millisecond })
 	for _, length := range []int{1000, 2 << 20} {
-		for _, hangUp := range []bool{true, false} {
+		for _, tt := range []struct {
+			name   string
+			end    func(conn *net.TCPConn)
+			status int
+		}{
+			{"hangs up", func(conn *net.TCPConn) { _ = conn.Close() }, 0},
+			{"ends early", func(conn *net.TCPConn) { _ = conn.CloseWrite() }, 400},
+			{"stops", func(*net.TCPConn) {}, 408},
+		} {
 			conn, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
 			if err != nil {
 				t.Fatal(err)
 			}
 			_, _ = fmt.Fprintf(conn, "POST /wxa/x HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\nhalf", testKey, length)
 			before := len(w.counted())
-			if hangUp {
-				_ = conn.Close()
-			}
+			tt.end(conn.(*net.TCPConn))
 			wait(t, "the call ends", func() bool { return len(w.counted()) > before })
-			got := w.counted()[before]
-			if hangUp && got != ResultCanceled && got != ResultInvalid || !hangUp && got != ResultTimeout {
-				t.Errorf("%d bytes, hang up %v: %s", length, hangUp, got)
+			if got := w.counted()[before]; got != ResultInvalid && (tt.status != 0 || got != ResultCanceled) {
+				t.Errorf("%d bytes, %s: counted as %s", length, tt.name, got)
+			}
+			if tt.status != 0 {
+				answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+				if err != nil {
+					t.Fatalf("%d bytes, %s: %v", length, tt.name, err)
+				}
+				text, _ := io.ReadAll(answer.Body)
+				if answer.StatusCode != tt.status || !strings.Contains(string(text), `"invalid_request"`) || !answer.Close {
+					t.Errorf("%d bytes, %s: %d %s, closes %v; want %d", length, tt.name, answer.StatusCode, text, answer.Close, tt.status)
+				}
 			}
 			_ = conn.Close()
 		}

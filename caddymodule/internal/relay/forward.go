@@ -31,7 +31,7 @@ func (c *call) relayOn(rest string) error {
 
 	body, err := openBody(c.req)
 	if err != nil {
-		return c.inTime(ctx, err)
+		return err // the caller's own fault, also when its time is up by now
 	}
 	token, err := c.relay.tokens.Token(ctx, c.app, c.relay.observer)
 	if err != nil {
@@ -82,8 +82,10 @@ func (c *call) send(ctx context.Context, token, rest string, header http.Header,
 	body.attach(out)
 	resp, err := c.relay.transport.RoundTrip(out.WithContext(ctx))
 	if err != nil {
-		if body.stream != nil && body.stream.failed.Load() {
-			return nil, c.inTime(ctx, brokenBody())
+		if body.stream != nil {
+			if p := body.stream.problem(context.Cause(ctx) == errTimeUp); p != nil {
+				return nil, p
+			}
 		}
 		return nil, c.inTime(ctx, wireProblem(err))
 	}

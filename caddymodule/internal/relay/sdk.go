@@ -68,7 +68,7 @@ func (c *call) readTokenRequest(folded string) (ask tokenRequest, err error) {
 		_ = http.NewResponseController(c.w).SetReadDeadline(time.Now().Add(tokenRequestTime))
 		body, err := io.ReadAll(io.LimitReader(c.req.Body, maxTokenRequest+1))
 		if err != nil {
-			return ask, brokenBody()
+			return ask, bodyProblem(err)
 		}
 		if len(body) > maxTokenRequest {
 			return ask, tooLarge("a request for a token may have 16 KiB")

@@ -1,6 +1,7 @@
-// namedroute.go: keeping the gate in named routes, where Caddy's adapter would lose it.
+// namedroute.go: keeping our directives in named routes, where Caddy's adapter would lose
+// them.
 
-package wechatauth
+package wechat
 
 import (
 	"encoding/json"
@@ -12,19 +13,21 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// newRoute makes the route of a directive, so that it is not lost.
+// NewRoute makes the route of a directive of the gateway, so that it is not lost. The
+// matcher is the route's; nil matches everything.
 //
 // Of a named route whose directives become one route without a matcher, the adapter
 // (v2.11.9, httptype.go, extractNamedRoutes) keeps the first handler alone, and without a
-// word: beside a header line the gate would be gone. A matcher that matches everything
-// keeps the routes apart. (A group of its own would, too, but a group is entered once a
-// request: the gate would be skipped where an error route invokes the same name.)
-func newRoute(h httpcaddyfile.Helper, handler caddyhttp.MiddlewareHandler) []httpcaddyfile.ConfigValue {
+// word: beside a header line the gate would be gone, and a check or a health would be
+// Caddy's empty 200, which is a yes. A matcher that matches everything keeps the routes
+// apart. (A group of its own would, too, but a group is entered once a request: the gate
+// would be skipped where an error route invokes the same name.)
+func NewRoute(h httpcaddyfile.Helper, matcher caddy.ModuleMap, handler caddyhttp.MiddlewareHandler) []httpcaddyfile.ConfigValue {
 	separateGroups(h)
-	if h.IsNamedRoute() {
-		return h.NewRoute(caddy.ModuleMap{}, handler)
+	if h.IsNamedRoute() && matcher == nil {
+		matcher = caddy.ModuleMap{}
 	}
-	return h.NewRoute(nil, handler)
+	return h.NewRoute(matcher, handler)
 }
 
 // manyGroups is more than the sites of a Caddyfile have.
@@ -38,7 +41,7 @@ const manyGroups = 1 << 16
 // route's handle that of the site. All that encloses a line is numbered after the line is
 // read: here the numbers go on beyond those of the other side.
 func separateGroups(h httpcaddyfile.Helper) {
-	const done = "wechat_auth groups are separate"
+	const done = "wechat groups are separate"
 	if h.State[done] != nil {
 		return
 	}
