@@ -30,7 +30,7 @@ func (p *person) revokeAll(g *gateway) {
 			least++
 		}
 	}
-	a := g.command("DELETE", "/wechat/users/"+appID+"/"+p.openid)
+	a := g.command("DELETE", "/wechat/users/"+p.app+"/"+p.openid)
 	ok := p.settle("operator ends a user's sessions", g, needs{store: true, admin: true}, a, a.err == nil && a.status == http.StatusOK)
 	for _, l := range p.logins {
 		if ok {
@@ -54,7 +54,7 @@ func (p *person) revokeAll(g *gateway) {
 // over. It settles what was in doubt.
 func (p *person) list(g *gateway) {
 	const kind = "operator lists a user's sessions"
-	a := g.command("GET", "/wechat/sessions?appid="+appID+"&openid="+p.openid)
+	a := g.command("GET", "/wechat/sessions?appid="+p.app+"&openid="+p.openid)
 	if !p.settle(kind, g, needs{store: true, admin: true}, a, a.err == nil && a.status == http.StatusOK) {
 		return
 	}
