@@ -23,7 +23,7 @@ func (p *person) revoke(g *gateway, l *login) {
 func (p *person) revokeAll(g *gateway) {
 	least, most := 0, len(p.phantoms)
 	for _, l := range p.logins {
-		if l.is(unknown) || l.is(lives) {
+		if l.is(unknown) || l.is(lives) || l.expired() && time.Now().Before(l.latest()) {
 			most++
 		}
 		if l.is(lives) && time.Until(l.expires) > time.Second {
