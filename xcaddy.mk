@@ -50,6 +50,7 @@ TESTFLAGS  ?=
 TESTPROCS  ?= 1#                 packages at a time: some watch real servers fail over against the clock
 BENCH      ?= .
 LOADFLAGS  ?=#                   of the load benchmark; -help shows them
+VARIANTS   ?=#                   of the load benchmark, to run these alone: options,doors or names; see -help
 ATTACKFLAGS ?=#                  of the attacks; -help shows them
 SOAKFLAGS  ?=#                   of the soak; -help shows them
 SCALEFLAGS ?=#                   of scale; -help shows them
@@ -148,11 +149,11 @@ modules: build xcaddy ## prove that both builds hold the same Caddy and the same
 	@diff $(BIN)/modules.caddy $(BIN)/modules.$(notdir $(XCADDY_OUT))
 	@cat $(BIN)/modules.caddy; rm $(BIN)/modules.*
 
-bench: build ## the gateway beside plain Caddy under load, then the benchmarks (PKGS, BENCH, LOADFLAGS)
+bench: build ## the gateway beside plain Caddy under load, then the benchmarks (PKGS, BENCH, LOADFLAGS, VARIANTS)
 	-@sh .ci/need nginx redis-server
 	@$(GO) build -C tools -o '$(abspath $(RUN))/loadbench' ./loadbench
-	$(RUN)/loadbench $(LOADFLAGS)
-	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(TESTFLAGS) $(PKGS)
+	$(RUN)/loadbench $(if $(VARIANTS),-variants $(VARIANTS)) $(LOADFLAGS)
+	$(if $(VARIANTS),,$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(TESTFLAGS) $(PKGS))
 
 profile: ## make cmd/caddy/default.pgo anew, under the load of the benchmark
 	@$(GO) build -C tools -o '$(abspath $(RUN))/loadbench' ./loadbench

@@ -65,10 +65,13 @@ var serversOption = regexp.MustCompile(`(?ms)^\tservers [^\n]*\{\n.*?^\t\}\n`)
 
 func portOf(addr string) string { _, port, _ := net.SplitHostPort(addr); return port }
 
-func startDoor(t *testing.T, kind, wechat string) *door {
+// startDoor starts a proxy and its gateway. changes are pairs, as those of example, for
+// what the files tell their reader to change.
+func startDoor(t *testing.T, kind, wechat string, changes ...string) *door {
 	t.Helper()
+	changed := func(text string) string { return strings.NewReplacer(changes...).Replace(text) }
 	check, logins, front := portOf(freeAddr(t)), portOf(freeAddr(t)), portOf(freeAddr(t))
-	gateway := example(t, "gateway/Caddyfile", ":9180", ":"+check, ":9182", ":"+logins)
+	gateway := changed(example(t, "gateway/Caddyfile", ":9180", ":"+check, ":9182", ":"+logins))
 	s := setup{
 		Sites: sitesOf(gateway), Global: serversOption.FindString(gateway), Sim: simWithoutUnionID(),
 		Wechat: wechat, Apps: []string{appA},
@@ -96,11 +99,11 @@ func startDoor(t *testing.T, kind, wechat string) *door {
 		config := example(t, "nginx/nginx.conf", "127.0.0.1:9180", "127.0.0.1:"+check, "127.0.0.1:9182", "127.0.0.1:"+logins,
 			"127.0.0.1:3000", d.gw.up.Addr, "listen 8080", "listen "+addr, "/run/nginx.pid", filepath.Join(dir, "pid"), "http {\n", temp)
 		file := filepath.Join(dir, "nginx.conf")
-		writeFile(t, file, config)
+		writeFile(t, file, changed(config))
 		d.run(t, addr, exec.Command("nginx", "-c", file, "-p", dir, "-g", "daemon off;"))
 	case "haproxy":
 		dir := t.TempDir()
-		writeFile(t, filepath.Join(dir, "wechat.lua"), example(t, "haproxy/wechat.lua", "127.0.0.1:9180", "127.0.0.1:"+check))
+		writeFile(t, filepath.Join(dir, "wechat.lua"), changed(example(t, "haproxy/wechat.lua", "127.0.0.1:9180", "127.0.0.1:"+check)))
 		writeFile(t, filepath.Join(dir, "haproxy.cfg"), example(t, "haproxy/haproxy.cfg", "127.0.0.1:9182", "127.0.0.1:"+logins,
 			"127.0.0.1:3000", d.gw.up.Addr, "bind :8080", "bind "+addr))
 		cmd := exec.Command("haproxy", "-f", "haproxy.cfg")

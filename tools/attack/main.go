@@ -71,19 +71,19 @@ func run(ctx context.Context, bin, only string, verbose, keep bool, out io.Write
 		return false, err
 	}
 	defer w.stop()
-	results, err := attack(ctx, w, cases, scenarios, pattern)
-	if err != nil {
-		return false, err
-	}
 	webCases, err := loadWebCases()
 	if err != nil {
 		return false, err
 	}
-	web, err := startWebWorld(ctx, bin, dir)
+	web, err := startWebWorld(ctx, bin, dir) // now: a ticket of its is late when the rest is over
 	if err != nil {
 		return false, err
 	}
 	defer web.stop()
+	results, err := attack(ctx, w, cases, scenarios, pattern)
+	if err != nil {
+		return false, err
+	}
 	results = append(results, playWeb(web, webCases, pattern)...)
 	return report(out, results, verbose, time.Since(began)), nil
 }

@@ -32,6 +32,10 @@ type webShot struct {
 	kept     map[string]string            // what a text names twice is the same
 }
 
+func newWebShot(w *webWorld, values map[string]string) *webShot {
+	return &webShot{w: w, values: values, browsers: make(map[string]map[string]string), kept: make(map[string]string)}
+}
+
 var webText = regexp.MustCompile(`\{\{([^{}]*)\}\}`)
 
 // fill replaces what stands in double braces.
@@ -148,6 +152,9 @@ func (s *webShot) value(name string) (string, error) {
 			s.send(s.w.site, "POST", "/wechat/logout", "", token)
 		}
 		return ticket, nil
+	case "lateticket":
+		time.Sleep(time.Until(s.w.late))
+		return s.w.early, nil
 	case "assertion": // what the backend is sent about a user
 		token, err := s.value("token:" + of)
 		if err != nil {
@@ -274,7 +281,7 @@ func playWeb(w *webWorld, cases []webCase, only *regexp.Regexp) (results []*resu
 		r := &result{item: c.Item, name: c.Name, story: c.Story, control: c.Control}
 		results = append(results, r)
 		for _, values := range product(c.Vary) {
-			s := &webShot{w: w, values: values, browsers: make(map[string]map[string]string), kept: make(map[string]string)}
+			s := newWebShot(w, values)
 			seen, err := s.play(c)
 			if err != nil {
 				r.check(false, "%s: cannot be sent: %v", describe(values), err)

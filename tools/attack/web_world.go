@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/caddy-wechat/caddy-wechat/tools/internal/child"
 )
@@ -32,6 +33,8 @@ type webWorld struct {
 	sim                string // URL of the simulator
 	backend, wechat    *recorder
 	tokens             map[string]string // of sessions that last, by openid
+	early              string            // a ticket that was made at the start, and is good until late
+	late               time.Time
 	ends               []func()
 }
 
@@ -103,8 +106,16 @@ func startWebWorld(ctx context.Context, bin, dir string) (w *webWorld, err error
 	if err := os.WriteFile(filepath.Join(home, "Caddyfile"), []byte(w.caddyfile()), 0o600); err != nil {
 		return nil, err
 	}
-	return w, w.run(ctx, bin, home, "caddy", addrs[:3], "run", "--config", "Caddyfile", "--adapter", "caddyfile")
+	if err := w.run(ctx, bin, home, "caddy", addrs[:3], "run", "--config", "Caddyfile", "--adapter", "caddyfile"); err != nil {
+		return nil, err
+	}
+	w.early, err = newWebShot(w, nil).value("ticket:" + alice)
+	w.late = time.Now().Add(ticketLifetime + time.Second)
+	return w, err
 }
+
+// ticketLifetime is what the answer to POST ticket says: the contract's minute.
+const ticketLifetime = time.Minute
 
 // around starts the backend, and what stands between the gateway and WeChat.
 func (w *webWorld) around(sim string) error {

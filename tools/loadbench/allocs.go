@@ -19,7 +19,7 @@ type heap struct {
 
 // heap asks the admin endpoint of a Caddy process; of nginx there is nothing to ask.
 func (p *proxy) heap(ctx context.Context) (h heap, err error) {
-	if p.kind == nginx || p.kind == nginxAuth {
+	if !p.isCaddy() {
 		return h, nil
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.at.admin+"/debug/pprof/heap?debug=1", nil)

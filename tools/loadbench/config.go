@@ -10,13 +10,19 @@ import (
 )
 
 const (
-	appID  = "wx00000000000000aa"
-	secret = "not-a-secret"
+	appID      = "wx00000000000000aa"
+	officialID = "wx00000000000000ab"
+	secret     = "not-a-secret"
+
+	cookieName = "__Host-wechat_session" // the default
 )
 
 // addresses are where a proxy listens and whom it knows.
 type addresses struct {
 	site, tls, admin, upstream, sim, redis string
+
+	logins string // where users log in: site, unless that only answers checks
+	door   string // that an nginx asks
 }
 
 // caddyfile leaves a place for more global options: a -with can set the
@@ -24,8 +30,12 @@ type addresses struct {
 func (v *variant) caddyfile(a addresses) string {
 	var t strings.Builder
 	fmt.Fprintf(&t, "{\n\tadmin %s\n\tpersist_config off\n\tskip_install_trust\n\tauto_https disable_redirects\n\tgrace_period 1s\n", a.admin)
-	if v.kind == gate {
-		fmt.Fprintf(&t, "\twechat {\n\t\tapp %s %s\n\t\tapi_base http://%s\n\t\tstore %s\n\t\tlogin_rate 1000000 1m\n\t}\n", appID, secret, a.sim, v.storeLine(a))
+	if v.store != "" {
+		fmt.Fprintf(&t, "\twechat {\n\t\tapp %s %s\n\t\tapi_base http://%[3]s\n\t\topen_base http://%[3]s\n\t\tstore %[4]s\n\t\tlogin_rate 1000000 1m\n", appID, secret, a.sim, v.storeLine(a))
+		for _, line := range v.global {
+			fmt.Fprintf(&t, "\t\t%s\n", line)
+		}
+		t.WriteString("\t}\n")
 	}
 	t.WriteString("\t{$LOADBENCH_GLOBAL}\n}\n")
 	site := func(address string, more ...string) {
@@ -35,13 +45,27 @@ func (v *variant) caddyfile(a addresses) string {
 		}
 		switch v.kind {
 		case gate:
-			t.WriteString("\twechat_auth\n")
+			t.WriteString("\twechat_auth {\n")
+			for _, line := range v.site {
+				fmt.Fprintf(&t, "\t\t%s\n", line)
+			}
+			t.WriteString("\t}\n")
 		case forwardAuth:
 			fmt.Fprintf(&t, "\tforward_auth %s {\n\t\turi /check\n\t\tcopy_headers X-WeChat-OpenID\n\t}\n", a.upstream)
 		}
 		fmt.Fprintf(&t, "\treverse_proxy %s%s\n}\n", a.upstream, v.sameHeaders())
 	}
 	_, port, _ := strings.Cut(a.site, ":")
+	switch v.kind {
+	case respond, check:
+		answer := map[kind]string{respond: "respond 200", check: "wechat_check"}[v.kind]
+		fmt.Fprintf(&t, "http://:%s {\n\tbind 127.0.0.1\n\t%s\n}\n", port, answer)
+		if v.kind == check {
+			_, port, _ = strings.Cut(a.logins, ":")
+			fmt.Fprintf(&t, "http://:%s {\n\tbind 127.0.0.1\n\twechat_auth\n}\n", port)
+		}
+		return t.String()
+	}
 	site("http://:" + port)
 	if a.tls != "" {
 		site("https://"+strings.Replace(a.tls, "127.0.0.1", "localhost", 1), "tls internal")
@@ -71,8 +95,27 @@ func (v *variant) nginxConf(a addresses) string {
 	if os.Geteuid() == 0 {
 		user = "user root root;" // our directory is not for others
 	}
-	auth, check := "", ""
-	if v.kind == nginxAuth {
+	auth, check, door := "", "", a.upstream
+	switch v.kind {
+	case nginxDoor: // as in examples/nginx
+		door = a.door
+		for _, name := range []string{"OpenID", "AppID", "UnionID", "UserInfo", "Phone"} {
+			variable := "$wechat_" + strings.ToLower(name)
+			auth += fmt.Sprintf("auth_request_set %s $upstream_http_x_wechat_%s;\n\t\t\tproxy_set_header X-WeChat-%s %[1]s;\n\t\t\t", variable, strings.ToLower(name), name)
+		}
+		auth += `auth_request /check;
+			proxy_set_header Authorization "";`
+		check = `location = /check {
+			internal;
+			proxy_pass_request_headers off;
+			proxy_set_header Authorization $http_authorization;
+			proxy_pass_request_body off;
+			proxy_set_header Content-Length "";
+			proxy_http_version 1.1;
+			proxy_set_header Connection "";
+			proxy_pass http://check/;
+		}`
+	case nginxAuth:
 		auth = `auth_request /check;
 			auth_request_set $openid $upstream_http_x_wechat_openid;
 			proxy_set_header X-WeChat-OpenID $openid;
@@ -101,7 +144,7 @@ http {
 	uwsgi_temp_path uwsgi;
 	scgi_temp_path scgi;
 	upstream app { server %[3]s; keepalive 64; keepalive_requests 1000000000; }
-	upstream check { server %[3]s; keepalive 64; keepalive_requests 1000000000; }
+	upstream check { server %[6]s; keepalive 64; keepalive_requests 1000000000; }
 	server {
 		listen %[2]s;
 		location / {
@@ -116,5 +159,5 @@ http {
 		%[5]s
 	}
 }
-`, user, a.site, a.upstream, auth, check)
+`, user, a.site, a.upstream, auth, check, door)
 }

@@ -28,6 +28,7 @@ type proxy struct {
 	*variant
 	process  *child.Child
 	helper   *child.Child // the backend that is asked about each request, or nil
+	door     *proxy       // another process that is, or nil
 	at       addresses
 	requests [][]byte // one per user
 	conns    []*conn
@@ -50,11 +51,17 @@ func (f *fleet) begin(ctx context.Context) (err error) {
 	if f.sim, err = freeAddress(); err != nil {
 		return err
 	}
-	_, err = f.launch(ctx, "wechatsim", f.sim, nil, f.bins.sim, "-listen", f.sim, "-quiet")
+	_, err = f.launch(ctx, "wechatsim", f.sim, nil, f.bins.sim, "-listen", f.sim, "-quiet",
+		"-app", appID+":"+secret, "-app", officialID+":"+secret+":official")
 	return err
 }
 
 func (f *fleet) backend(ctx context.Context, name string) (string, *child.Child, error) {
+	return f.serve(ctx, name, roleArgument)
+}
+
+// serve starts this program in another role.
+func (f *fleet) serve(ctx context.Context, name, role string) (string, *child.Child, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return "", nil, err
@@ -63,7 +70,7 @@ func (f *fleet) backend(ctx context.Context, name string) (string, *child.Child,
 	if err != nil {
 		return "", nil, err
 	}
-	c, err := f.launch(ctx, name, address, nil, self, roleArgument, address)
+	c, err := f.launch(ctx, name, address, nil, self, role, address)
 	return address, c, err
 }
 
@@ -113,7 +120,16 @@ func (f *fleet) open(ctx context.Context, v *variant, withTLS bool) (*proxy, err
 		return nil, err
 	}
 	p.at = addresses{upstream: f.upstream, sim: f.sim}
+	if v.door != nil {
+		if p.door, err = f.open(ctx, v.door, false); err != nil {
+			return nil, err
+		}
+		p.at.door = p.door.at.site
+	}
 	wanted := []*string{&p.at.site, &p.at.admin}
+	if v.kind == check {
+		wanted = append(wanted, &p.at.logins)
+	}
 	if withTLS {
 		wanted = append(wanted, &p.at.tls)
 	}
@@ -121,6 +137,13 @@ func (f *fleet) open(ctx context.Context, v *variant, withTLS bool) (*proxy, err
 		if *address, err = freeAddress(); err != nil {
 			return nil, err
 		}
+	}
+	if p.at.logins == "" {
+		p.at.logins = p.at.site
+	}
+	if v.kind == hmacCheck {
+		p.at.site, p.process, err = f.serve(ctx, v.name, hmacArgument)
+		return p, err
 	}
 	if v.kind == forwardAuth || v.kind == nginxAuth {
 		// a backend of its own also answers the site's requests for this variant,
@@ -136,7 +159,7 @@ func (f *fleet) open(ctx context.Context, v *variant, withTLS bool) (*proxy, err
 	}
 
 	text, args := v.caddyfile(p.at), []string{"run", "--config", "config", "--adapter", "caddyfile"}
-	if v.kind == nginx || v.kind == nginxAuth {
+	if v.isNginx() {
 		text, args = v.nginxConf(p.at), []string{"-p", dir, "-c", "config", "-e", "stderr"}
 	}
 	if err := os.WriteFile(filepath.Join(dir, "config"), []byte(text), 0o600); err != nil {

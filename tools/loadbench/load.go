@@ -9,10 +9,11 @@ import (
 	"time"
 )
 
-// turn is what one variant showed in one round.
+// turn is what one variant showed in one round. The CPU time of a check that is no
+// backend at the same time is in CPU, too.
 type turn struct {
 	CPU     float64 `json:"cpu_us"`                  // of the proxy, per request
-	Helper  float64 `json:"helper_cpu_us,omitempty"` // of the backend that was asked, per request
+	Helper  float64 `json:"helper_cpu_us,omitempty"` // of what was asked, per request
 	Seconds float64 `json:"seconds"`
 	P50     float64 `json:"p50_ms"`
 	P99     float64 `json:"p99_ms"`
@@ -110,10 +111,18 @@ func (p *proxy) timed(took []time.Duration, load func() error) (sample, error) {
 	return s, err
 }
 
-// clocks are the CPU times of the proxy and of the backend that it asks.
+// clocks are the CPU times of the proxy, with the door that it asks, and of the door or
+// the backend that it asks.
 func (p *proxy) clocks() (proxy, helper time.Duration, err error) {
-	if proxy, err = cpuTime(p.process.PID()); err == nil && p.helper != nil {
+	if proxy, err = cpuTime(p.process.PID()); err != nil {
+		return 0, 0, err
+	}
+	switch {
+	case p.helper != nil:
 		helper, err = cpuTime(p.helper.PID())
+	case p.door != nil:
+		helper, err = cpuTime(p.door.process.PID())
+		proxy += helper
 	}
 	return proxy, helper, err
 }

@@ -14,22 +14,29 @@ import (
 const loginConns = 8
 
 // loginCost is what the gateway spends on logins. The time includes the
-// simulator's; the CPU time is the gateway's alone.
+// simulator's; the CPU time is the gateway's alone. Logins by redirect are two
+// requests, each measured right after as many logins by POST.
 type loginCost struct {
-	CPU    []float64 `json:"cpu_us"`     // per login, one value per chunk
+	CPU       []float64 `json:"cpu_us"` // per login, one value per chunk
+	Authorize []float64 `json:"authorize_cpu_us,omitempty"`
+	Callback  []float64 `json:"callback_cpu_us,omitempty"`
+
 	Rate   []float64 `json:"per_second"` // of each chunk
 	Serial float64   `json:"serial_ms"`  // the median when one user logs in at a time
 }
 
-// codes asks the simulator for n codes, each of a new user.
+// codes asks the simulator for n codes for POST login, each of a new user.
 func (f *fleet) codes(ctx context.Context, n int) ([]string, error) {
+	return f.codesOf(ctx, n, simCodeRequest(f.sim, "/sim/login", appID))
+}
+
+func (f *fleet) codesOf(ctx context.Context, n int, request []byte) ([]string, error) {
 	conns, err := dialAll(f.sim, loginConns)
 	if err != nil {
 		return nil, err
 	}
 	defer closeAll(conns)
 	codes := make([]string, n)
-	request := simLoginRequest(f.sim)
 	err = each(ctx, conns, n, func(c *conn, i int) error {
 		if err := c.do(request); err != nil {
 			return fmt.Errorf("the simulator: %w", err)
@@ -46,7 +53,7 @@ func (f *fleet) codes(ctx context.Context, n int) ([]string, error) {
 func (p *proxy) login(ctx context.Context, conns []*conn, codes []string) ([]string, error) {
 	tokens := make([]string, len(codes))
 	err := each(ctx, conns, len(codes), func(c *conn, i int) error {
-		if err := c.do(loginRequest(p.at.site, codes[i])); err != nil {
+		if err := c.do(loginRequest(p.at.logins, codes[i])); err != nil {
 			return fmt.Errorf("login: %w", err)
 		}
 		var answer struct{ Token string }
@@ -64,29 +71,48 @@ func (p *proxy) login(ctx context.Context, conns []*conn, codes []string) ([]str
 
 // prepare makes the requests of all users.
 func (p *proxy) prepare(ctx context.Context, f *fleet, users int) error {
-	tokens := make([]string, users)
-	if p.kind == gate {
+	tokens, err := p.tokens(ctx, f, users)
+	if err != nil {
+		return err
+	}
+	field, request := "Authorization: Bearer ", getRequest
+	if p.cookie {
+		field = "Cookie: " + cookieName + "="
+	}
+	if p.kind == respond || p.kind == check {
+		request = checkRequest
+	}
+	for _, token := range tokens {
+		p.requests = append(p.requests, request(p.at.site, field+token))
+	}
+	return nil
+}
+
+// tokens are those of users who log in, where somebody looks at them.
+func (p *proxy) tokens(ctx context.Context, f *fleet, users int) (tokens []string, err error) {
+	if p.door != nil {
+		return p.door.tokens(ctx, f, users)
+	}
+	tokens = make([]string, users)
+	if p.store != "" {
 		codes, err := f.codes(ctx, users)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		conns, err := dialAll(p.at.site, loginConns)
+		conns, err := dialAll(p.at.logins, loginConns)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		defer closeAll(conns)
 		if tokens, err = p.login(ctx, conns, codes); err != nil {
-			return p.failed(err)
+			return nil, p.failed(err)
 		}
-	} else {
-		for i := range tokens { // as long as ours, and nobody looks into it
-			tokens[i] = fmt.Sprintf("eyJhbGciOiJIUzI1NiIsImtpZCI6IjEyMzQ1Njc4OTAxMiIsInR5cCI6IkpXVCJ9.%0247d.%043d", i, i)
-		}
+		return tokens, nil
 	}
-	for _, token := range tokens {
-		p.requests = append(p.requests, getRequest(p.at.site, token))
+	for i := range tokens {
+		tokens[i] = hmacToken(i)
 	}
-	return nil
+	return tokens, nil
 }
 
 // measureLogins logs n new users in, in chunks, and some more one by one.
@@ -116,6 +142,11 @@ func (p *proxy) measureLogins(ctx context.Context, f *fleet, n int) (*loginCost,
 		}
 		result.Rate = append(result.Rate, float64(len(chunk))/used.wall.Seconds())
 		result.CPU = append(result.CPU, micros(used.cpu)/float64(len(chunk)))
+		if p.web {
+			if err := p.measureRedirects(ctx, f, len(chunk), result); err != nil {
+				return nil, err
+			}
+		}
 	}
 	var took []float64
 	for _, code := range codes[n:] {

@@ -34,9 +34,11 @@ import (
 func init() { runtime.LockOSThread() }
 
 func main() {
-	if len(os.Args) == 3 && os.Args[1] == roleArgument {
-		fmt.Fprintln(os.Stderr, serveRole(os.Args[2]))
-		os.Exit(1)
+	if len(os.Args) == 3 {
+		if serve := map[string]func(string) error{roleArgument: serveRole, hmacArgument: serveHMAC}[os.Args[1]]; serve != nil {
+			fmt.Fprintln(os.Stderr, serve(os.Args[2]))
+			os.Exit(1)
+		}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

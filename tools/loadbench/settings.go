@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -41,7 +42,10 @@ const usage = `Usage: loadbench [flags]
 Starts an upstream, a simulator of WeChat and the proxies under test on free
 ports of 127.0.0.1, sends them the same requests in turns, and prints the CPU
 time that each spends on a request. A default run takes under three minutes
-when the binaries are built. Variants, of which it takes those it can:
+when the binaries are built. Variants, of which it takes those it can, and
+groups of them, of which the first is the default:
+
+proxies
 
   plain          our binary, reverse_proxy alone
   headers        the same with header_up: -Authorization, X-WeChat-OpenID, X-WeChat-AppID
@@ -53,6 +57,19 @@ when the binaries are built. Variants, of which it takes those it can:
   forward-auth   the same with forward_auth to the cheapest backend there can be
   nginx          nginx with proxy_pass alone
   nginx-auth     the same with auth_request to that backend
+
+options, beside gate-memory
+  gate-cookie    with cookie, and users who send the token in it
+  gate-web       with web_login and users who send the token as ever; also logins by redirect
+  gate-cloudrun  with headers wechat cloudrun
+  gate-eddsa     with tokens signed by EdDSA
+  gate-assertion the same with assertion
+
+doors, beside gate-memory and nginx
+  respond        our binary, respond 200 to what nginx asks
+  check          the same with wechat_check
+  nginx-hmac     nginx with auth_request to a Go program that only compares an HMAC
+  nginx-check    nginx with auth_request to wechat_check
 
 Flags:
 `
@@ -68,7 +85,7 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 	f.StringVar(&s.nginx, "nginx", "nginx", "nginx's `program`")
 	f.StringVar(&s.redis, "redis", "redis-server", "Redis's `program`")
 	f.StringVar(&s.pgo, "pgo", "auto", "profile to build our binary with: a `file`, auto (cmd/caddy/default.pgo, if it is there) or off")
-	only := f.String("variants", "", "comma-separated `names` of the variants to run; default: all that can")
+	only := f.String("variants", "", "comma-separated `names` of the variants to run, or of groups; all is each of them; default: proxies")
 	f.Func("with", "measure another binary too, plain and with the gate: `name=binary[,ENV=value...]`, repeatable;\n"+
 		"\"caddy\", \"nopgo\" and \"stock\" (plain only) stand for the built ones, as in -with gogc=caddy,GOGC=400;\n"+
 		"the variable LOADBENCH_GLOBAL holds more global options for its Caddyfile",
@@ -107,13 +124,19 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 		return nil, errors.New("-rate and -logins must not be negative, -steady must be positive, -profile-time at least 10s")
 	}
 	s.sets, s.slices = min(s.sets, s.rounds), min(s.slices, s.requests)
-	if *only != "" {
-		s.only = make(map[string]bool)
-		for name := range strings.SplitSeq(*only, ",") {
-			if !known(name) {
-				return nil, fmt.Errorf("-variants: there is no %q (loadbench -h shows the names)", name)
-			}
-			s.only[name] = true
+	s.only = make(map[string]bool)
+	for name := range strings.SplitSeq(cmp.Or(*only, "proxies"), ",") {
+		members := groups[name]
+		switch {
+		case name == "all":
+			members = names
+		case known(name):
+			members = []string{name}
+		case members == nil:
+			return nil, fmt.Errorf("-variants: there is no %q (loadbench -h shows the names)", name)
+		}
+		for _, member := range members {
+			s.only[member] = true
 		}
 	}
 	return s, nil
@@ -135,7 +158,7 @@ func (s *settings) addOther(value string) error {
 }
 
 // wants reports whether the command line asks for a variant.
-func (s *settings) wants(name string) bool { return s.only == nil || s.only[name] }
+func (s *settings) wants(name string) bool { return s.only[name] }
 
 // needsStock reports whether anything will run Caddy without our module.
 func (s *settings) needsStock() bool {

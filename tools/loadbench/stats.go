@@ -64,6 +64,16 @@ func ratios(series, base []float64) []float64 {
 	return out
 }
 
+// differences are those of the same rounds of two series.
+func differences(series, base []float64) []float64 {
+	n := min(len(series), len(base))
+	out := make([]float64, n)
+	for i := range n {
+		out[i] = series[i] - base[i]
+	}
+	return out
+}
+
 // overall is the quotient of the sums.
 func overall(series, base []float64) float64 {
 	var above, below float64

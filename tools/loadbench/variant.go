@@ -2,7 +2,10 @@
 
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // variant is one way to stand before the upstream.
 type variant struct {
@@ -10,8 +13,16 @@ type variant struct {
 	kind   kind
 	binary string
 	env    []string
-	store  string // of a gate
-	base   string // the variant without the gate, of the same binary
+	base   string // what it is compared with: without the gate, or without what it adds
+
+	// of a gate
+	store  string
+	site   []string // more lines of wechat_auth
+	global []string // more lines of the option wechat
+	cookie bool     // users send the token as a cookie
+	web    bool     // the site has logins by redirect, which are measured, too
+
+	door *variant // of an nginx that asks: whom
 }
 
 type kind int
@@ -22,28 +33,46 @@ const (
 	gate
 	forwardAuth
 	nginx
-	nginxAuth
+	nginxAuth // asks the backend
+	nginxDoor // asks its door
+	respond
+	check
+	hmacCheck
 )
 
-// names are the variants that -variants may name.
+// isNginx reports whether nginx is the proxy.
+func (v *variant) isNginx() bool {
+	return v.kind == nginx || v.kind == nginxAuth || v.kind == nginxDoor
+}
+
+// isCaddy reports whether the process has an admin endpoint.
+func (v *variant) isCaddy() bool { return !v.isNginx() && v.kind != hmacCheck }
+
+// names are the variants that -variants may name, in the order of the table.
 var names = []string{
 	"plain", "headers", "gate-memory", "gate-local", "gate-redis", "nopgo", "nopgo-gate",
 	"stock", "forward-auth", "nginx", "nginx-auth",
+	"gate-cookie", "gate-web", "gate-cloudrun", "gate-eddsa", "gate-assertion",
+	"respond", "check", "nginx-hmac", "nginx-check",
 }
 
-func known(name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
+// groups are names for several of them, with what they are compared with.
+var groups = map[string][]string{
+	"proxies": names[:11],
+	"options": {"gate-memory", "gate-cookie", "gate-web", "gate-cloudrun", "gate-eddsa", "gate-assertion"},
+	"doors":   {"gate-memory", "nginx", "respond", "check", "nginx-hmac", "nginx-check"},
 }
+
+func known(name string) bool { return slices.Contains(names, name) }
 
 // choose returns the variants to run, and what it has to say on those it leaves out.
 func choose(s *settings, b *binaries) (chosen []*variant, notes []string) {
 	skip := func(name, why string) { notes = append(notes, fmt.Sprintf("without %s: %s", name, why)) }
 	add := func(v variant) { chosen = append(chosen, &v) }
+	gated := func(name, base string) variant {
+		return variant{name: name, kind: gate, binary: b.caddy, store: "memory", base: base}
+	}
+	asymmetric := []string{"token {", "\talgorithm EdDSA", "}"}
 
 	for _, name := range names {
 		if !s.wants(name) {
@@ -55,14 +84,40 @@ func choose(s *settings, b *binaries) (chosen []*variant, notes []string) {
 		case "headers":
 			add(variant{name: name, kind: headers, binary: b.caddy, base: "plain"})
 		case "gate-memory", "gate-local", "gate-redis":
-			switch store := name[len("gate-"):]; {
-			case !b.stores[store]:
-				skip(name, "the binary has no store "+store)
-			case store == "redis" && b.redis == "":
+			v := gated(name, "plain")
+			switch v.store = name[len("gate-"):]; {
+			case !b.stores[v.store]:
+				skip(name, "the binary has no store "+v.store)
+			case v.store == "redis" && b.redis == "":
 				skip(name, "redis-server is not installed")
 			default:
-				add(variant{name: name, kind: gate, binary: b.caddy, store: store, base: "plain"})
+				add(v)
 			}
+		case "gate-cookie":
+			v := gated(name, "gate-memory")
+			v.site, v.cookie = []string{"cookie"}, true
+			add(v)
+		case "gate-web":
+			v := gated(name, "gate-memory")
+			v.site, v.web = []string{"app *", "web_login"}, true
+			v.global = []string{"app " + officialID + " " + secret + " official"}
+			add(v)
+		case "gate-cloudrun":
+			v := gated(name, "gate-memory")
+			v.site = []string{"headers wechat cloudrun"}
+			add(v)
+		case "gate-eddsa":
+			v := gated(name, "gate-memory")
+			v.global = asymmetric
+			add(v)
+		case "gate-assertion":
+			v := gated(name, "gate-eddsa")
+			v.site, v.global = []string{"assertion backend.example"}, asymmetric
+			add(v)
+		case "respond":
+			add(variant{name: name, kind: respond, binary: b.caddy})
+		case "check":
+			add(variant{name: name, kind: check, binary: b.caddy, store: "memory", base: "respond"})
 		case "nopgo", "nopgo-gate":
 			switch {
 			case b.nopgo == "":
@@ -70,27 +125,38 @@ func choose(s *settings, b *binaries) (chosen []*variant, notes []string) {
 			case name == "nopgo":
 				add(variant{name: name, binary: b.nopgo})
 			default:
-				add(variant{name: name, kind: gate, binary: b.nopgo, store: "memory", base: "nopgo"})
+				v := gated(name, "nopgo")
+				v.binary = b.nopgo
+				add(v)
 			}
 		case "stock":
 			add(variant{name: name, binary: b.stock})
 		case "forward-auth":
 			add(variant{name: name, kind: forwardAuth, binary: b.stock, base: "stock"})
-		case "nginx", "nginx-auth":
-			switch {
-			case b.nginx == "":
+		case "nginx", "nginx-auth", "nginx-hmac", "nginx-check":
+			v := variant{name: name, kind: nginx, binary: b.nginx}
+			switch name {
+			case "nginx-auth":
+				v.kind, v.base = nginxAuth, "nginx"
+			case "nginx-hmac":
+				v.kind, v.base, v.door = nginxDoor, "nginx", &variant{name: "hmac", kind: hmacCheck}
+			case "nginx-check":
+				v.kind, v.base = nginxDoor, "nginx-hmac"
+				v.door = &variant{name: "door", kind: check, binary: b.caddy, store: "memory"}
+			}
+			if b.nginx == "" {
 				skip(name, "nginx is not installed (Debian: apt-get install nginx-light)")
-			case name == "nginx":
-				add(variant{name: name, kind: nginx, binary: b.nginx})
-			default:
-				add(variant{name: name, kind: nginxAuth, binary: b.nginx, base: "nginx"})
+			} else {
+				add(v)
 			}
 		}
 	}
 	for _, o := range s.others {
 		add(variant{name: o.name, binary: b.resolve(o.binary), env: o.env})
 		if o.binary != "stock" {
-			add(variant{name: o.name + "-gate", kind: gate, binary: b.resolve(o.binary), env: o.env, store: "memory", base: o.name})
+			v := gated(o.name+"-gate", o.name)
+			v.binary, v.env = b.resolve(o.binary), o.env
+			add(v)
 		}
 	}
 	return chosen, notes

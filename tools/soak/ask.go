@@ -21,6 +21,8 @@ type answer struct {
 	problem    string // the "error" of an answer that is one
 	body       string
 	retryAfter int
+	location   string
+	cookies    []*http.Cookie // that it sets
 	sent, done time.Time
 	err        error
 }
@@ -45,7 +47,7 @@ func (a answer) name() string {
 	return "failed: " + errors.Unwrap(a.err).Error()
 }
 
-// ask sends a request to the site, with a forged header as an attacker would.
+// ask sends a request to the site.
 func (g *gateway) ask(method, target, token string, body any) answer {
 	return g.send(method, "http://"+g.site+target, token, body)
 }
@@ -55,7 +57,7 @@ func (g *gateway) command(method, target string) answer {
 	return g.send(method, "http://"+g.admin+target, "", nil)
 }
 
-func (g *gateway) send(method, url, token string, body any) (a answer) {
+func (g *gateway) send(method, url, token string, body any) answer {
 	var text io.Reader = http.NoBody
 	if body != nil {
 		b, err := json.Marshal(body)
@@ -74,6 +76,11 @@ func (g *gateway) send(method, url, token string, body any) (a answer) {
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
+	return g.do(r)
+}
+
+// do sends a request, with a forged header as an attacker would.
+func (g *gateway) do(r *http.Request) (a answer) {
 	r.Header.Set("X-WeChat-OpenID", "oForged000000000000000000000")
 	a.sent = time.Now()
 	defer func() { a.done = time.Now() }()
@@ -89,6 +96,7 @@ func (g *gateway) send(method, url, token string, body any) (a answer) {
 		return a
 	}
 	a.status, a.body = response.StatusCode, string(b)
+	a.location, a.cookies = response.Header.Get("Location"), response.Cookies()
 	a.retryAfter, _ = strconv.Atoi(response.Header.Get("Retry-After"))
 	if a.status >= 400 {
 		var problem struct{ Error string }

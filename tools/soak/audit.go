@@ -21,30 +21,36 @@ func (w *world) audit() {
 		}
 	}
 	for _, r := range w.realms {
-		least, most := 0, 0
-		for _, p := range w.crowd {
-			if p.realm != r {
-				continue
+		w.count(r, appID)
+		w.count(r, officialID)
+	}
+}
+
+// count compares how many sessions of an app there are with how many there may be.
+func (w *world) count(r *realm, app string) {
+	least, most := 0, 0
+	for _, p := range w.crowd {
+		if p.realm != r || p.app != app {
+			continue
+		}
+		most += len(p.phantoms)
+		for _, l := range p.logins {
+			if l.is(lives) && time.Until(l.expires) > 2*time.Second {
+				least++
 			}
-			most += len(p.phantoms)
-			for _, l := range p.logins {
-				if l.is(lives) && time.Until(l.expires) > 2*time.Second {
-					least++
-				}
-				if time.Now().Before(l.expires.Add(time.Minute)) && (l.is(unknown) || l.is(lives) || l.ended().Equal(l.expires)) {
-					most++
-				}
+			if time.Now().Before(l.expires.Add(time.Minute)) && (l.is(unknown) || l.is(lives) || l.expired()) {
+				most++
 			}
 		}
-		for _, g := range r.gateways {
-			counted, err := g.metric(`caddy_wechat_sessions{appid="` + appID + `"}`)
-			if err != nil || int(counted) < least || int(counted) > most {
-				w.account.fail("%s counts %v sessions (%v); there are %d to %d", g.name, counted, err, least, most)
-			}
-			a := g.command("GET", "/wechat/health")
-			if a.err != nil || a.status != http.StatusOK {
-				w.account.fail("%s is not healthy at the end: %s %s", g.name, a.name(), a.body)
-			}
+	}
+	for _, g := range r.gateways {
+		counted, err := g.metric(`caddy_wechat_sessions{appid="` + app + `"}`)
+		if err != nil || int(counted) < least || int(counted) > most {
+			w.account.fail("%s counts %v sessions of %s (%v); there are %d to %d", g.name, counted, app, err, least, most)
+		}
+		a := g.command("GET", "/wechat/health")
+		if a.err != nil || a.status != http.StatusOK {
+			w.account.fail("%s is not healthy at the end: %s %s", g.name, a.name(), a.body)
 		}
 	}
 }

@@ -27,6 +27,7 @@ type backend struct {
 // errand is a request that somebody has sent.
 type errand struct {
 	openid  string    // whose it is; empty when it may be nobody's only
+	app     string    // in which he has logged in
 	arrived time.Time // when the backend got it; zero if not
 }
 
@@ -44,8 +45,8 @@ func startBackend(a *account) (*backend, error) {
 func (b *backend) stop() { b.server.Close() }
 
 // expect registers a request that is about to be sent.
-func (b *backend) expect(number, openid string) *errand {
-	e := &errand{openid: openid}
+func (b *backend) expect(number, openid, app string) *errand {
+	e := &errand{openid: openid, app: app}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.pending[number] = e
@@ -83,7 +84,7 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case e == nil:
 		b.account.fail("a request that nobody sent reached the backend: %s %s", r.Method, r.URL.Path)
 	case public && openid == "" && app == "": // nobody is logged in
-	case openid != e.openid || openid == "" || app != appID:
+	case openid != e.openid || openid == "" || app != e.app:
 		b.account.fail("wrong identity at the backend: %q of %q for a request of %q", openid, app, e.openid)
 	}
 	if len(r.Header.Values("X-WeChat-OpenID")) > 1 || r.Header.Get("Authorization") != "" {

@@ -24,7 +24,7 @@ func (p *person) login(g *gateway) {
 	// from here on WeChat may have another session key than the gateway
 	p.oldKey = true
 	n := needs{store: true, wechat: true}
-	a := g.ask("POST", "/wechat/login", "", map[string]string{"code": code})
+	a := g.ask("POST", "/wechat/login", "", map[string]string{"appid": appID, "code": code})
 	if !p.settle("login", g, n, a, a.err == nil && a.status == http.StatusOK) {
 		if a.err != nil || a.status >= 500 {
 			p.phantoms = append(p.phantoms, a.done)
@@ -43,7 +43,7 @@ func (p *person) login(g *gateway) {
 	p.lately.Store(&l.token)
 	if p.dice.IntN(5) == 0 {
 		again := p.realm.gateways[p.dice.IntN(len(p.realm.gateways))]
-		a := again.ask("POST", "/wechat/login", "", map[string]string{"code": code})
+		a := again.ask("POST", "/wechat/login", "", map[string]string{"appid": appID, "code": code})
 		if a.err == nil && a.status == http.StatusOK {
 			p.w.account.fail("a code was redeemed twice")
 		}

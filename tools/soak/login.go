@@ -30,7 +30,7 @@ const (
 // login is one session of somebody.
 type login struct {
 	token, id       string
-	issued, expires time.Time
+	issued, expires time.Time // to the second, as the token has them: the session ends within that second
 
 	failures int  // of open data in a row; ten end it
 	accepted data // the last that was taken
@@ -73,7 +73,7 @@ func (l *login) become(s standing, at *gateway) {
 func (l *login) may(g *gateway, sent, done time.Time) (in, out bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	in, out = sent.Before(l.expires), !done.Before(l.expires)
+	in, out = sent.Before(l.latest()), !done.Before(l.expires)
 	switch l.standing {
 	case over:
 		in = in && g != l.at && sent.Before(l.since.Add(elsewhere))
@@ -126,8 +126,18 @@ func (l *login) ended() time.Time {
 	if l.standing == over {
 		return l.since
 	}
-	if time.Now().After(l.expires) {
-		return l.expires
+	if end := l.latest(); time.Now().After(end) {
+		return end
 	}
 	return time.Time{}
+}
+
+// latest is when a session has expired for certain.
+func (l *login) latest() time.Time { return l.expires.Add(time.Second) }
+
+// expired reports whether a session ends, or has ended, by itself.
+func (l *login) expired() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.standing != over && !time.Now().Before(l.expires)
 }

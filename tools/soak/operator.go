@@ -23,14 +23,14 @@ func (p *person) revoke(g *gateway, l *login) {
 func (p *person) revokeAll(g *gateway) {
 	least, most := 0, len(p.phantoms)
 	for _, l := range p.logins {
-		if l.is(unknown) || l.is(lives) {
+		if l.is(unknown) || l.is(lives) || l.expired() && time.Now().Before(l.latest()) {
 			most++
 		}
 		if l.is(lives) && time.Until(l.expires) > time.Second {
 			least++
 		}
 	}
-	a := g.command("DELETE", "/wechat/users/"+appID+"/"+p.openid)
+	a := g.command("DELETE", "/wechat/users/"+p.app+"/"+p.openid)
 	ok := p.settle("operator ends a user's sessions", g, needs{store: true, admin: true}, a, a.err == nil && a.status == http.StatusOK)
 	for _, l := range p.logins {
 		if ok {
@@ -54,7 +54,7 @@ func (p *person) revokeAll(g *gateway) {
 // over. It settles what was in doubt.
 func (p *person) list(g *gateway) {
 	const kind = "operator lists a user's sessions"
-	a := g.command("GET", "/wechat/sessions?appid="+appID+"&openid="+p.openid)
+	a := g.command("GET", "/wechat/sessions?appid="+p.app+"&openid="+p.openid)
 	if !p.settle(kind, g, needs{store: true, admin: true}, a, a.err == nil && a.status == http.StatusOK) {
 		return
 	}

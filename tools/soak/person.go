@@ -20,7 +20,10 @@ type person struct {
 	realm  *realm
 	number int
 	openid string
+	app    string
 	dice   *rand.Rand
+
+	browsers []*browser // of one who logs in by redirect
 
 	logins   []*login
 	phantoms []time.Time // logins whose answer never came, and which may have happened
@@ -34,10 +37,17 @@ type person struct {
 }
 
 func newPerson(w *world, r *realm, number int, seed uint64) *person {
-	return &person{
-		w: w, realm: r, number: number, openid: fmt.Sprintf("oSoak%023d", number),
+	p := &person{
+		w: w, realm: r, number: number, openid: fmt.Sprintf("oSoak%023d", number), app: appID,
 		dice: rand.New(rand.NewPCG(seed, uint64(100+number))), closing: make(chan struct{}),
 	}
+	if number%4 == 3 {
+		p.app = officialID
+		for range 3 {
+			p.browsers = append(p.browsers, newBrowser())
+		}
+	}
+	return p
 }
 
 // live does one thing after another.
@@ -59,17 +69,37 @@ func (p *person) hangUp() {
 	p.closing = make(chan struct{})
 }
 
-// acts are the things to do, and how often.
-var acts = []struct {
+// act is a thing to do, and how often.
+type act struct {
 	often int
 	do    func(p *person, g *gateway, l *login)
-}{
+}
+
+// acts are those of a user of the mini program.
+var acts = []act{
 	{40, (*person).call}, {6, (*person).ask}, {6, (*person).public}, {6, (*person).wrongToken},
 	{6, func(p *person, g *gateway, _ *login) { p.login(g) }},
 	{4, (*person).userInfo}, {3, (*person).openData}, {3, (*person).phoneNumber}, {2, (*person).replay}, {2, (*person).badData},
 	{3, (*person).logout}, {1, (*person).revoke}, {1, func(p *person, g *gateway, _ *login) { p.revokeAll(g) }},
 	{4, func(p *person, g *gateway, _ *login) { p.list(g) }},
+	{3, (*person).openSocket}, {3, (*person).enter},
+}
+
+// webActs are those of one who logs in by redirect.
+var webActs = []act{
+	{30, (*person).call}, {5, (*person).ask}, {5, (*person).public}, {4, (*person).wrongToken},
+	{14, func(p *person, g *gateway, _ *login) { p.redirect(g) }}, {14, func(p *person, g *gateway, _ *login) { p.page(g) }},
+	{3, (*person).logout}, {1, (*person).revoke}, {1, func(p *person, g *gateway, _ *login) { p.revokeAll(g) }},
+	{4, func(p *person, g *gateway, _ *login) { p.list(g) }},
 	{3, (*person).openSocket},
+}
+
+// acts are what a person does.
+func (p *person) acts() []act {
+	if p.browsers != nil {
+		return webActs
+	}
+	return acts
 }
 
 // act does one thing, with any of his sessions, at any gateway of his realm.
@@ -77,7 +107,11 @@ func (p *person) act() {
 	g := p.realm.gateways[p.dice.IntN(len(p.realm.gateways))]
 	p.tidy()
 	if !slices.ContainsFunc(p.logins, func(l *login) bool { return !l.is(over) }) {
-		p.login(g)
+		if p.browsers != nil {
+			p.redirect(g)
+		} else {
+			p.login(g)
+		}
 		return
 	}
 	l := p.logins[p.dice.IntN(len(p.logins))]
@@ -87,11 +121,11 @@ func (p *person) act() {
 		}
 	}
 	n := 0
-	for _, a := range acts {
+	for _, a := range p.acts() {
 		n += a.often
 	}
 	n = p.dice.IntN(n)
-	for _, a := range acts {
+	for _, a := range p.acts() {
 		if n -= a.often; n < 0 {
 			a.do(p, g, l)
 			return
@@ -110,9 +144,12 @@ func (p *person) tidy() {
 
 // pushOut notes whom a new session has pushed out: the oldest beyond the limit.
 // Where it is not known which sessions there are, those who may be out are in doubt.
-func (p *person) pushOut(g *gateway) {
+func (p *person) pushOut(g *gateway) { p.pushedOut(g, true) }
+
+// pushedOut is told whether it is certain that somebody is out.
+func (p *person) pushedOut(g *gateway, certain bool) {
 	var there []*login
-	certain := len(p.phantoms) == 0
+	certain = certain && len(p.phantoms) == 0
 	for _, l := range p.logins {
 		if l.is(unknown) || l.is(lives) {
 			there = append(there, l)

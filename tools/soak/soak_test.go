@@ -24,7 +24,7 @@ func at(n int, expires time.Duration) *login {
 // something says so; elsewhere a moment later.
 func TestWhichAnswersAreRight(t *testing.T) {
 	now := time.Now()
-	live, expired, ended, doubtful := at(1, time.Minute), at(1, -time.Second), at(1, time.Minute), at(1, time.Minute)
+	live, expired, ended, doubtful := at(1, time.Minute), at(1, -2*time.Second), at(1, time.Minute), at(1, time.Minute)
 	ended.become(over, near)
 	doubtful.become(unknown, near)
 	for name, test := range map[string]struct {
@@ -35,6 +35,7 @@ func TestWhichAnswersAreRight(t *testing.T) {
 	}{
 		"live":                        {live, near, now, true, false},
 		"expired":                     {expired, near, now, false, true},
+		"in the second of its end":    {at(1, 0), near, now.Add(500 * time.Millisecond), true, true},
 		"expires on the way":          {at(1, time.Millisecond), near, now, true, true},
 		"ended here":                  {ended, near, now.Add(time.Millisecond), false, true},
 		"ended elsewhere, just now":   {ended, far, now.Add(time.Second), true, true},

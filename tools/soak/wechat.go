@@ -26,7 +26,7 @@ func startWeChat(ctx context.Context, w *world) (*wechat, error) {
 		return nil, err
 	}
 	process, err := start(filepath.Join(w.dir, "wechatsim"), "wechatsim", filepath.Join(w.bin, "wechatsim"),
-		"-listen", address, "-quiet", "-key-refresh", "15s", "-app", appID+":"+secret)
+		"-listen", address, "-quiet", "-key-refresh", "15s", "-app", appID+":"+secret, "-app", officialID+":"+secret+":official")
 	if err != nil {
 		return nil, err
 	}
@@ -67,6 +67,14 @@ func (c *wechat) code(openid string) (string, error) {
 	return answer.Code, err
 }
 
+// webCode is what WeChat's page sends back with the browser of a user, or of one who
+// looks at a snapshot of the page.
+func (c *wechat) webCode(openid string, snapshot bool) (string, error) {
+	var answer struct{ Code string }
+	err := c.phone("/sim/oauth", map[string]any{"appid": officialID, "openid": openid, "snapshot": snapshot}, &answer)
+	return answer.Code, err
+}
+
 // data is what wx.getUserInfo or the phone button gives.
 type data struct {
 	RawData       string `json:"rawData,omitempty"`
@@ -95,7 +103,7 @@ type fault struct {
 }
 
 // faultyPaths are the calls that gateways make.
-var faultyPaths = []string{"/sns/jscode2session", "/wxa/business/getuserphonenumber", "/cgi-bin/stable_token"}
+var faultyPaths = []string{"/sns/jscode2session", "/sns/oauth2/access_token", "/wxa/business/getuserphonenumber", "/cgi-bin/stable_token"}
 
 // suffer lets the calls go wrong, some at a time, for as long as it shall last, and
 // then uses up what nobody met.

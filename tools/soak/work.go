@@ -18,8 +18,8 @@ func (p *person) nextNumber() string {
 // lived; whether it did, and as whom, the backend has seen.
 func (p *person) call(g *gateway, l *login) {
 	kind, number := "API call, "+l.name(), p.nextNumber()
-	p.w.backend.expect(number, p.openid)
-	a := g.ask("GET", "/api/"+number, l.token, nil)
+	p.w.backend.expect(number, p.openid, p.app)
+	a := p.credential(g, "/api/"+number, l)
 	arrived := p.w.backend.arrived(number, a.err == nil)
 	if in, _ := l.may(g, a.sent, a.done); !arrived.IsZero() && !in {
 		p.w.account.fail("a request of a session that ended reached the backend: %s at %s", kind, g.name)
@@ -35,7 +35,7 @@ func (p *person) call(g *gateway, l *login) {
 // public is a page that needs no session: the identity is told when there is one.
 func (p *person) public(g *gateway, l *login) {
 	kind, number := "public page, "+l.name(), p.nextNumber()
-	p.w.backend.expect(number, p.openid)
+	p.w.backend.expect(number, p.openid, p.app)
 	a := g.ask("GET", "/public/"+number, l.token, nil)
 	p.w.backend.arrived(number, a.err == nil)
 	in, out := l.may(g, a.sent, a.done)
@@ -67,7 +67,7 @@ func (p *person) wrongToken(g *gateway, l *login) {
 			token = "x.y.z"
 		}
 	}
-	p.w.backend.expect(number, "")
+	p.w.backend.expect(number, "", "")
 	a := g.ask("GET", "/api/"+number, token, nil)
 	p.w.backend.arrived(number, a.err == nil)
 	p.settle("API call, wrong token", g, needs{}, a, a.err == nil && a.status == http.StatusUnauthorized)

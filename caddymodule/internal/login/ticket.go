@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
@@ -72,7 +73,8 @@ const maxTicket = 1 << 10
 // looking. The error is ErrBadTicket, or that of a store or sealer that could not
 // answer.
 func (t *Tickets) Look(ctx context.Context, text string) (*session.Session, func(context.Context) error, error) {
-	if text == "" || len(text) > maxTicket {
+	// the decoder would skip line ends
+	if text == "" || len(text) > maxTicket || strings.ContainsAny(text, "\r\n") {
 		return nil, nil, ErrBadTicket
 	}
 	sealed, err := base64.RawURLEncoding.Strict().DecodeString(text)
