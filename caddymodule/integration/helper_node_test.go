@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -41,6 +42,22 @@ func longer(t *testing.T, short time.Duration) time.Duration {
 	return d
 }
 
+// many is how often a test of this file's kind does its thing: as often as it says by
+// default, and as often as the environment says.
+func many(t *testing.T, few int) int {
+	t.Helper()
+	const variable = "CADDY_WECHAT_TEST_CALLS"
+	text := os.Getenv(variable)
+	if text == "" {
+		return few
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("%s: %q is no number", variable, text)
+	}
+	return n
+}
+
 // fleet is gateways with the same WeChat and backend, and the same keys in Caddy's
 // storage. The backend tells the client who it was told is calling.
 type fleet struct {
@@ -49,6 +66,8 @@ type fleet struct {
 	fill  *strings.Replacer
 	dir   string
 	http  *http.Client
+	auth  string // the gate of the site
+	grace string // how long what is under way may take when a gateway is ended kindly
 	nodes []*node
 }
 
@@ -56,6 +75,7 @@ type fleet struct {
 type node struct {
 	f           *fleet
 	Site, Admin string // host:port
+	More        string // of the further sites, if there are any
 	config, log string // files
 	cmd         *exec.Cmd
 	ended       chan struct{} // closed when the process was waited for
@@ -64,7 +84,7 @@ type node struct {
 func newFleet(t *testing.T) *fleet {
 	t.Helper()
 	countTest(t)
-	f := &fleet{t: t, sim: wechattest.New(wechattest.Options{Apps: secrets}), dir: t.TempDir()}
+	f := &fleet{t: t, sim: wechattest.New(wechattest.Options{Apps: secrets}), dir: t.TempDir(), auth: "wechat_auth", grace: "1s"}
 	sim := httptest.NewServer(f.sim)
 	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, r.Header.Get("X-WeChat-OpenID"))
@@ -83,10 +103,11 @@ func newFleet(t *testing.T) *fleet {
 	return f
 }
 
-// add starts one more gateway, with further lines of the global option wechat.
-func (f *fleet) add(wechat string) *node {
+// add starts one more gateway, with further lines of the global option wechat, and
+// further sites, which listen on <MORE> (their addresses are http://:<MORE>).
+func (f *fleet) add(wechat string, sites ...string) *node {
 	f.t.Helper()
-	n := &node{f: f, Site: freeAddr(f.t), Admin: freeAddr(f.t)}
+	n := &node{f: f, Site: freeAddr(f.t), Admin: freeAddr(f.t), More: strings.Replace(freeAddr(f.t), "localhost", "127.0.0.1", 1)}
 	n.config = filepath.Join(f.dir, fmt.Sprintf("Caddyfile.%d", len(f.nodes)))
 	n.log = n.config + ".log"
 	text := f.fill.Replace(`{
@@ -94,7 +115,7 @@ func (f *fleet) add(wechat string) *node {
 		persist_config off
 		skip_install_trust
 		auto_https off
-		grace_period 1s
+		grace_period ` + f.grace + `
 		storage file_system <DIR>/storage
 		wechat {
 			api_base <SIM>
@@ -105,9 +126,10 @@ func (f *fleet) add(wechat string) *node {
 	}
 	http://` + n.Site + ` {
 		bind 127.0.0.1
-		wechat_auth
+		` + f.auth + `
 		reverse_proxy <UPSTREAM>
-	}`)
+	}
+	` + strings.ReplaceAll(strings.Join(sites, "\n"), "<MORE>", n.More[strings.LastIndex(n.More, ":")+1:]))
 	if err := os.WriteFile(n.config, []byte(text), 0o600); err != nil {
 		f.t.Fatal(err)
 	}

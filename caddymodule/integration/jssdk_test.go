@@ -46,6 +46,35 @@ func TestJSSDK(t *testing.T) {
 	}
 }
 
+// The published example: its ticket and its page, at a site of that name. Time and nonce
+// are of today, so the arithmetic here is held to the published signature first.
+func TestJSSDKSignsThePublishedPage(t *testing.T) {
+	const (
+		ticket = "sM4AOVdWfPE4DxkXGEs8VMCPGGVi4C3VM0P37wVUCFvkVAy_90u5h9nbSlYy3-Sl-HhTdfl2fzFy1AOcHKP7qg"
+		page   = "http://mp.weixin.qq.com?params=value"
+	)
+	sign := func(nonce, timestamp string) string {
+		sum := sha1.Sum([]byte("jsapi_ticket=" + ticket + "&noncestr=" + nonce + "&timestamp=" + timestamp + "&url=" + page))
+		return hex.EncodeToString(sum[:])
+	}
+	if got := sign("Wm3WZYTPz0wzccnW", "1414587457"); got != "0f9de62fce790f9a083d5c99e95740ceb90c27ed" {
+		t.Fatalf("the published signature: %s", got)
+	}
+	s := webSetup()
+	s.Sites = "http://mp.weixin.qq.com:<HTTPPORT> {\n " + s.Auth + "\n reverse_proxy <UPSTREAM>\n}\n"
+	gw := start(t, s)
+	body := `{"errcode":0,"errmsg":"ok","ticket":"` + ticket + `","expires_in":7200}`
+	fault(t, gw, wechattest.Fault{Path: wechattest.PathGetTicket, Body: &body})
+	got := gw.h1.do(t, call{Target: "/wechat/jssdk?url=" + url.QueryEscape(page), Host: "mp.weixin.qq.com"})
+	requireStatus(t, got, 200)
+	m := object(t, got)
+	nonce, _ := m["nonceStr"].(string)
+	timestamp, _ := m["timestamp"].(float64)
+	if nonce == "" || m["appId"] != appOfficial || m["signature"] != sign(nonce, fmt.Sprintf("%.0f", timestamp)) {
+		t.Errorf("%v", m)
+	}
+}
+
 func TestNoJSSDK(t *testing.T) {
 	gw := start(t, setup{Wechat: inMemory})
 	requireStatus(t, gw.h1.do(t, call{Target: "/wechat/jssdk?url=http%3A%2F%2F" + gw.HTTP}), 404)
