@@ -6,12 +6,11 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"syscall"
 	"time"
 )
 
 // trouble lets a primary die and come back, slots move, and a gateway crash, spread
-// over the duration. It returns what happened.
+// over the duration, all of it with one primary whose clock is wrong. It returns what happened.
 func trouble(ctx context.Context, duration time.Duration, f *fleet, g *gateways) (lines []string) {
 	start := time.Now()
 	note := func(format string, args ...any) {
@@ -29,9 +28,13 @@ func trouble(ctx context.Context, duration time.Duration, f *fleet, g *gateways)
 	if !at(0.1) || len(masters) < primaries {
 		return append(lines, "  the cluster is not whole: no trouble was made")
 	}
+	for _, s := range f.servers {
+		if s.skew != 0 {
+			note("the clock of %s, a primary, has been %.1f s ahead from the start", s.name, s.ahead().Seconds())
+		}
+	}
 	dead := masters[0]
-	dead.process.Signal(syscall.SIGKILL)
-	<-dead.process.Gone
+	dead.kill()
 	killed := time.Now()
 	note("a primary with the slots of a third of the users is killed")
 	for len(f.masters()) < primaries && ctx.Err() == nil {
@@ -62,7 +65,7 @@ func trouble(ctx context.Context, duration time.Duration, f *fleet, g *gateways)
 		return lines
 	}
 	g.list[1].kill()
-	note("a gateway is killed")
+	note("a gateway is killed; the other has used all sessions")
 	restarted := time.Now()
 	if err := g.list[1].start(ctx); err != nil {
 		note("it does not start: %v", err)
