@@ -113,7 +113,7 @@ func run(ctx context.Context, o options) (wrong int, err error) {
 	within, cancel := context.WithTimeout(ctx, o.duration)
 	defer cancel()
 	go func() { done <- d.mix(within) }()
-	for _, line := range trouble(within, o.duration, fleet, gateways) {
+	for _, line := range trouble(within, d, fleet, gateways) {
 		fmt.Println(line)
 	}
 	took = <-done
