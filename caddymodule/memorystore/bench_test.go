@@ -22,7 +22,8 @@ func randomKey() string {
 }
 
 func randomRecord(until time.Time) session.Record {
-	return session.Record{Key: randomKey(), User: randomKey(), Value: make([]byte, 150), IssuedAt: time.Now(), ExpiresAt: until}
+	user := randomKey()
+	return session.Record{Key: user + randomKey()[:11], User: user, Value: make([]byte, 150), IssuedAt: time.Now(), ExpiresAt: until}
 }
 
 func fill(b *testing.B, table *Table, until time.Time) []string {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
@@ -63,10 +64,15 @@ func (t *table) Create(ctx context.Context, rec session.Record, limit int, chang
 		}
 	}
 	value := bytes.Clone(rec.Value) // the caller's may be part of something large
+	key, user := rec.Key, rec.User
+	if strings.HasPrefix(key, user) {
+		key = strings.Clone(key)
+		user = key[:len(user)]
+	}
 	return t.retry(ctx, t.sessions, func() error {
 		now := time.Now()
-		e := newEntry(rec.Key, value, now, rec.ExpiresAt)
-		e.user, e.issued = rec.User, rec.IssuedAt.UnixNano()
+		e := newEntry(key, value, now, rec.ExpiresAt)
+		e.user, e.issued = user, rec.IssuedAt.UnixNano()
 		return t.create(e, limit, now)
 	})
 }
@@ -81,7 +87,9 @@ func (t *table) create(e *entry, limit int, now time.Time) error {
 	u, uOld, unlock := t.users.lockBoth(e.user, oldUser)
 	defer unlock()
 
-	e.user = u.name(e.user) // before put: then readers have the entry
+	if !strings.HasPrefix(e.key, e.user) {
+		e.user = u.name(e.user) // before put: then readers have the entry
+	}
 	out := u.excess(e, old, limit, now)
 	entries, size := int64(1-len(out)), int64(len(e.value))
 	for _, o := range out {

@@ -35,6 +35,7 @@ type driver struct {
 
 	made  atomic.Int64
 	wrong atomic.Int64
+	while atomic.Pointer[string] // what trouble there is; nil for none
 
 	mu      sync.Mutex
 	faults  []string
@@ -54,6 +55,14 @@ func (d *driver) reset() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.took, d.refused = map[string][]time.Duration{}, map[string]int{}
+}
+
+// trouble says when something was refused.
+func (d *driver) trouble() string {
+	if t := d.while.Load(); t != nil {
+		return ", " + *t
+	}
+	return ""
 }
 
 // fault notes what must not happen.
@@ -94,12 +103,12 @@ func (d *driver) call(what, method, path, token string, body any) (status int, t
 	defer d.mu.Unlock()
 	switch {
 	case err != nil:
-		d.refused[what+": no answer: the gateway is away"]++
+		d.refused[what+": no answer"+d.trouble()]++
 		return 0, nil
 	case status >= 500:
 		var problem struct{ Error string }
 		_ = json.Unmarshal(text, &problem)
-		d.refused[fmt.Sprintf("%s: %d %s", what, status, problem.Error)]++
+		d.refused[fmt.Sprintf("%s: %d %s%s", what, status, problem.Error, d.trouble())]++
 	default:
 		d.took[what] = append(d.took[what], took)
 	}

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	_ "embed"
 	"fmt"
 	"net"
 	"os"
@@ -12,7 +13,6 @@ import (
 	"sort"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/caddy-wechat/caddy-wechat/tools/internal/child"
@@ -23,7 +23,9 @@ const primaries = 3
 // server is one redis-server.
 type server struct {
 	name, dir, addr string
+	skew            time.Duration // of its clock
 	process         *child.Child
+	spent           time.Duration // CPU of processes of before
 }
 
 type fleet struct{ servers []*server } // primaries first, at the start
@@ -46,13 +48,50 @@ func freeAddress() (string, error) {
 
 func (s *server) start(ctx context.Context) (err error) {
 	_, port, _ := net.SplitHostPort(s.addr)
-	s.process, err = child.Start(s.dir, s.name, os.Environ(), "redis-server", "--port", port, "--bind", "127.0.0.1", "--dir", s.dir,
+	env := os.Environ()
+	if s.skew != 0 {
+		if env, err = skewed(s.dir, env, s.skew); err != nil {
+			return err
+		}
+	}
+	s.process, err = child.Start(s.dir, s.name, env, "redis-server", "--port", port, "--bind", "127.0.0.1", "--dir", s.dir,
 		"--save", "", "--appendonly", "no", "--cluster-enabled", "yes", "--cluster-node-timeout", "2000",
 		"--tracking-table-max-keys", "0", "--maxmemory-policy", "noeviction")
 	if err != nil {
 		return err
 	}
 	return s.process.Listens(ctx, s.addr)
+}
+
+//go:embed clock/clock.c
+var clockSource []byte
+
+// skewed adds to an environment what makes the clock of a program wrong that asks the C
+// library for it, as Redis does and programs in Go do not. libfaketime does the same, but
+// not with jemalloc, which Redis uses: it asks for the time before that is ready.
+func skewed(dir string, env []string, by time.Duration) ([]string, error) {
+	source, library := filepath.Join(dir, "clock.c"), filepath.Join(dir, "clock.so")
+	if err := os.WriteFile(source, clockSource, 0o600); err != nil {
+		return nil, err
+	}
+	if out, err := exec.Command("cc", "-shared", "-fPIC", "-o", library, source).CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("a clock that is wrong needs a C compiler (go without it by  -skew 0): %w: %s", err, out)
+	}
+	return append(env, "LD_PRELOAD="+library, fmt.Sprint("SKEW_MS=", by.Milliseconds())), nil
+}
+
+// ahead is by how much a server's clock is ahead of ours.
+func (s *server) ahead() time.Duration {
+	seconds, micros, _ := strings.Cut(s.say("TIME"), "\n")
+	n, _ := strconv.ParseInt(seconds, 10, 64)
+	more, _ := strconv.ParseInt(strings.TrimSpace(micros), 10, 64)
+	return time.Until(time.Unix(n, more*1000))
+}
+
+// kill ends the process as a crash does.
+func (s *server) kill() {
+	s.spent += cpu(s.process.PID())
+	s.process.Crash()
 }
 
 // cli runs redis-cli.
@@ -70,11 +109,15 @@ func (s *server) say(args ...string) string {
 	return strings.TrimSpace(out)
 }
 
-func startFleet(ctx context.Context, dir string) (*fleet, error) {
+// startFleet starts the cluster. The clock of its second primary is wrong by skew.
+func startFleet(ctx context.Context, dir string, skew time.Duration) (*fleet, error) {
 	f := &fleet{}
 	create := []string{"--cluster", "create"}
 	for i := range 2 * primaries {
 		s := &server{name: fmt.Sprint("redis-", i), dir: filepath.Join(dir, fmt.Sprint("redis-", i))}
+		if i == 1 {
+			s.skew = skew
+		}
 		var err error
 		if s.addr, err = freeAddress(); err != nil {
 			return f, err
@@ -136,8 +179,7 @@ func (f *fleet) inStep() bool {
 func (f *fleet) end() {
 	for _, s := range f.servers {
 		if s.process != nil {
-			s.process.Signal(syscall.SIGKILL)
-			<-s.process.Gone
+			s.process.Crash()
 		}
 	}
 }
@@ -153,7 +195,7 @@ type usage struct {
 func (f *fleet) measure(g *gateways) usage {
 	u := usage{commands: map[string]int64{}, gateways: g.cpu()}
 	for _, s := range f.servers {
-		u.redis += cpu(s.process.PID())
+		u.redis += s.spent + cpu(s.process.PID())
 	}
 	for _, s := range f.masters() {
 		number := func(section, name string) (n int64) {

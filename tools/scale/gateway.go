@@ -14,7 +14,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/caddy-wechat/caddy-wechat/tools/internal/child"
@@ -36,6 +35,7 @@ type gateways struct {
 	list   []*gateway
 	wechat *http.Server
 	next   atomic.Uint64
+	only   atomic.Pointer[gateway] // is asked, and no other; nil for all in turn
 }
 
 // openidOf is who has a code: its number is the user's.
@@ -120,12 +120,24 @@ func (g *gateway) start(ctx context.Context) (err error) {
 // kill ends the process as a crash does.
 func (g *gateway) kill() {
 	g.spent += cpu(g.process.PID())
-	g.process.Signal(syscall.SIGKILL)
-	<-g.process.Gone
+	g.process.Crash()
 }
 
 // site is whose turn it is.
-func (g *gateways) site() string { return g.list[g.next.Add(1)%uint64(len(g.list))].site }
+func (g *gateways) site() string {
+	if one := g.only.Load(); one != nil {
+		return one.site
+	}
+	return g.list[g.next.Add(1)%uint64(len(g.list))].site
+}
+
+// resident is the memory of a process.
+func (g *gateway) resident() (bytes int64) {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", g.process.PID()))
+	_, rest, _ := strings.Cut(string(text), "VmRSS:")
+	_, _ = fmt.Sscan(rest, &bytes)
+	return bytes << 10
+}
 
 func (g *gateways) cpu() (sum time.Duration) {
 	for _, one := range g.list {

@@ -1,9 +1,10 @@
 // main.go: what is run, and in which order.
 
 // Scale measures what many sessions cost: three Redis Cluster primaries with a replica
-// each and two gateways on this machine, sessions made at a stated rate, then logins,
-// requests and logouts while a primary dies and is replaced, slots move, and a gateway
-// is killed and comes back. It prints bytes a session, commands a login, CPU, latency,
+// each and two gateways on this machine, sessions made at a stated rate and all used on
+// one gateway, then logins, requests and logouts while a primary dies and is replaced,
+// slots move, the other gateway is killed and comes back, and the clock of one primary
+// is off by two seconds. It prints bytes a session, commands a login, CPU, latency,
 // what was refused, and what was wrong, which must be nothing: then the exit status is 1.
 //
 // With -simulate it starts nothing, and prints how a hundred million users spread over
@@ -27,6 +28,7 @@ type options struct {
 	rate     int
 	duration time.Duration
 	seed     uint64
+	skew     time.Duration
 
 	simulate      bool
 	users, shards int
@@ -41,6 +43,7 @@ func main() {
 	flag.IntVar(&o.rate, "rate", 1000, "logins a second while they are made")
 	flag.DurationVar(&o.duration, "duration", time.Minute, "of the trouble")
 	flag.Uint64Var(&o.seed, "seed", 1, "of who does what")
+	flag.DurationVar(&o.skew, "skew", 2*time.Second, "how far the clock of one primary is ahead; needs cc, 0 for not")
 	flag.BoolVar(&o.simulate, "simulate", false, "start nothing: spread users over a large cluster")
 	flag.IntVar(&o.users, "users", 100_000_000, "to simulate")
 	flag.IntVar(&o.shards, "shards", 24, "to simulate")
@@ -71,7 +74,7 @@ func run(ctx context.Context, o options) (wrong int, err error) {
 		return 0, err
 	}
 	defer os.RemoveAll(dir)
-	fleet, err := startFleet(ctx, dir)
+	fleet, err := startFleet(ctx, dir, o.skew)
 	defer fleet.end()
 	if err != nil {
 		return 0, err
@@ -92,22 +95,35 @@ func run(ctx context.Context, o options) (wrong int, err error) {
 	fmt.Printf("a session takes %.0f bytes of Redis, the mark of its code included; a login is %.1f commands (%s)\n",
 		float64(filled.memory-before.memory)/float64(d.made.Load()), filled.commandsSince(before, "")/float64(d.made.Load()), filled.eachSince(before, d.made.Load()))
 
+	log.Print("asking one gateway for every session")
+	d.reset()
+	first := gateways.list[0]
+	gateways.only.Store(first)
+	small := first.resident()
+	took = d.judge(ctx)
+	gateways.only.Store(nil)
+	warm := fleet.measure(gateways)
+	d.report("first sights", took, filled, warm)
+	fmt.Printf("a session in use takes %.0f bytes more of Redis, and %.0f of its gateway (garbage included)\n",
+		float64(warm.memory-filled.memory)/float64(d.made.Load()), float64(first.resident()-small)/float64(d.made.Load()))
+
 	log.Printf("logins, requests and logouts, and trouble, for %v", o.duration)
 	d.reset()
 	done := make(chan time.Duration, 1)
 	within, cancel := context.WithTimeout(ctx, o.duration)
 	defer cancel()
 	go func() { done <- d.mix(within) }()
-	for _, line := range trouble(within, o.duration, fleet, gateways) {
+	for _, line := range trouble(within, d, fleet, gateways) {
 		fmt.Println(line)
 	}
 	took = <-done
-	d.report("with trouble", took, filled, fleet.measure(gateways))
+	d.report("with trouble", took, warm, fleet.measure(gateways))
 
 	log.Print("asking for every session")
 	d.reset()
+	before = fleet.measure(gateways)
 	took = d.judge(ctx)
-	d.report("every session once", took, filled, filled)
+	d.report("every session once", took, before, fleet.measure(gateways))
 	fmt.Printf("wrong: %d\n", d.wrong.Load())
 	for _, what := range d.faults {
 		fmt.Println("  " + what)
