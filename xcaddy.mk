@@ -131,7 +131,7 @@ build: ## build bin/caddy and bin/wechatsim
 
 # The version that the programs tell is Go's, of the checkout: a tag's where it has
 # one. So VERSION names files, and cannot make a binary say what it is not.
-VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+VERSION    ?= $(shell git describe --tags --match 'v[0-9]*' --always --dirty 2>/dev/null)
 PLATFORMS  ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 DIST       ?= dist
 dist: export BUILDFLAGS := $(BUILDFLAGS)

@@ -1,0 +1,87 @@
+// doctor_backend_test.go: `caddy wechat doctor --backend`: who else reaches a backend.
+
+package integration
+
+import (
+	"encoding/json"
+	"net"
+	"testing"
+)
+
+// A backend that listens on an address of the network is reached past the gate, and
+// whoever does that names the user. The doctor must say so, and must not of one that
+// listens on loopback alone.
+func TestCommandDoctorBackend(t *testing.T) {
+	gw := startAdmin(t, setup{Wechat: inMemory, Admin: true})
+	alone := listenOn(t, "127.0.0.1:0")
+	gw.wechat(t, "doctor", "--backend", alone).require(t, 0, "backend "+alone, "answers to this machine alone")
+	gw.wechat(t, "doctor", "--backend", freeAddr(t)).require(t, 0, "RISK", "does not answer: is it running?")
+	gw.wechat(t, "doctor", "--backend", "localhost").require(t, 1, "WRONG", "this is no host:port")
+
+	everywhere := listenOn(t, "0.0.0.0:0")
+	_, port, err := net.SplitHostPort(everywhere)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := networkAddress(t)
+	if address == "" { // a machine without a network: loopback is all that there is
+		gw.wechat(t, "doctor", "--backend", "localhost:"+port).require(t, 0, "answers to this machine alone")
+		return
+	}
+	open := net.JoinHostPort(address, port)
+	for _, backend := range []string{"localhost:" + port, "127.0.0.1:" + port, ":" + port, open} {
+		gw.wechat(t, "doctor", "--backend", backend).require(t, 1, "WRONG", "answers on "+open+" past the gate")
+	}
+
+	// several at once, for a script: each has its line
+	out := gw.wechat(t, "doctor", "--json", "--backend", alone, "--backend", "localhost:"+port)
+	var told struct {
+		Found []struct{ About, Level string }
+		Wrong int
+	}
+	if err := json.Unmarshal([]byte(out.stdout), &told); err != nil {
+		t.Fatalf("%v: %q", err, out.stdout)
+	}
+	levels := make(map[string]string)
+	for _, d := range told.Found {
+		levels[d.About] = d.Level
+	}
+	if out.code != 1 || told.Wrong != 1 || levels["backend "+alone] != "ok" || levels["backend localhost:"+port] != "wrong" {
+		t.Errorf("exit code %d, %d wrong, %v", out.code, told.Wrong, levels)
+	}
+}
+
+// listenOn has a backend listen that takes every connection.
+func listenOn(t *testing.T, address string) string {
+	t.Helper()
+	listener, err := net.Listen("tcp4", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			conn.Close()
+		}
+	}()
+	return listener.Addr().String()
+}
+
+// networkAddress is the first address of this machine that is not its own alone, "" for none.
+func networkAddress(t *testing.T) string {
+	t.Helper()
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range addresses {
+		if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil && !n.IP.IsLoopback() && !n.IP.IsLinkLocalUnicast() {
+			return n.IP.String()
+		}
+	}
+	return ""
+}
