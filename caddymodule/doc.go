@@ -7,7 +7,7 @@
 //	endpoint.Serve   answers what lies below the prefix: login, session, logout, ...
 //	gate.Rules       reads the token, and finds the live session behind it
 //	                 (a token that was seen before costs a look at a table)
-//	problem          says 401 where there is none and one is needed, 503 where the
+//	problem          says 401 where one is needed and absent, 503 where the
 //	                 store could not answer
 //	gate.Remove      takes the token off the request
 //	gate.Identify    writes X-WeChat-OpenID and its siblings
@@ -18,6 +18,8 @@
 //	wechat       the app "wechat" (global option), admin.api.wechat, the command "caddy wechat"
 //	wechatauth   http.handlers.wechat_auth, the directive of that name
 //	wechatcheck  http.handlers.wechat_check: the check for other proxies
+//	wechatapi    http.handlers.wechat_api: WeChat's API for backends
+//	wechatpush   http.handlers.wechat_push: what WeChat pushes, verified and in the clear
 //	wechathealth http.handlers.wechat_health: the health, for probes
 //	localstore   wechat.stores.local: sessions in a file, the default
 //	memorystore  wechat.stores.memory

@@ -71,7 +71,7 @@ type address struct {
 	db             int
 }
 
-// readURL takes a URL apart by hand: what stands for a password (an environment
+// readURL takes a URL apart by hand: a placeholder for a password (an environment
 // variable, say) need not be escaped, and net/url repeats what it cannot read.
 func readURL(text string, resolve func(string) (string, error)) (a address, err error) {
 	if !strings.Contains(text, "://") { // all of it is a placeholder

@@ -55,7 +55,7 @@ func (p *part) record(user string) session.Record {
 type bundle struct {
 	parts   []*part  // sessions, oldest first, and the value; expired and damaged ones, too
 	strays  []string // fields that belong to nothing
-	foreign bool     // the key holds no hash: it is none of ours
+	foreign bool     // the key holds no hash: it is not ours
 	until   int64    // Redis keeps the hash at least so long
 }
 

@@ -32,7 +32,7 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if s.URLs = d.RemainingArgs(); len(s.URLs) == 0 {
 		return d.Err("store redis needs an address: store redis redis://<host>")
 	}
-	at := map[string]caddyfile.Dispenser{"": *d} // where each option stands; "" is the store itself
+	at := map[string]caddyfile.Dispenser{"": *d} // where each option is; "" is the store itself
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		option := d.Val()
 		if _, seen := at[option]; seen {

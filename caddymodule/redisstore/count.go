@@ -24,7 +24,7 @@ import (
 // equally late, in the same minute if they began in the same.
 //
 // What a node has not written when it crashes is missing until it would have
-// expired, and so shows what Redis lost. Who is logged in is never asked here.
+// expired, and so shows what Redis lost. This never asks who is logged in.
 const (
 	minute      = 60_000 // milliseconds
 	tallyEvery  = time.Second

@@ -41,7 +41,7 @@ type Store struct {
 	// `rediss://gateway:{env.REDIS_PASSWORD}@redis.example.com:6379/2`. Several
 	// are the seeds of a cluster, or the Sentinels. Every part may be a
 	// placeholder, `{env.NAME}` or `{file./path}`, resolved when the
-	// configuration is loaded; what stands for a password is taken as it is.
+	// configuration is loaded; a placeholder for a password is taken as it is.
 	URLs []string `json:"urls,omitempty"`
 
 	// `single`, `cluster` or `sentinel`. Default: `single`

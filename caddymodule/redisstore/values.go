@@ -11,7 +11,7 @@ import (
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
-// Mark sets a mark unless it stands. When the answer was lost it is sent again, and
+// Mark sets a mark unless it is set already. When the answer was lost it is sent again, and
 // finds the mark that it may have set: the mark tells whose it is.
 func (c *Client) Mark(ctx context.Context, key string, until time.Time) (first bool, err error) {
 	if err := checkName(key); err != nil {

@@ -8,7 +8,7 @@ import (
 )
 
 // An id is 64 random bits in 11 characters, then the user as stores know them, a
-// hash. So whoever holds an id knows where to look, and a store needs no list of
+// hash. So anyone who holds an id knows where to look, and a store needs no list of
 // where sessions are. Ids of before were 128 random bits, of nobody: stores
 // that kept their sessions still find those.
 const (

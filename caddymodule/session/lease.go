@@ -1,4 +1,4 @@
-// lease.go: whether what was read from a store still stands, without asking again.
+// lease.go: whether what was read from a store is still true, without asking again.
 
 package session
 
@@ -30,7 +30,7 @@ func (l *Lease) End() {
 func (l *Lease) Live() bool { return !l.over.Load() }
 
 // keep lets k end with the lease. A lease has one Kept at a time: the one before
-// is over, so that whoever still uses it asks again, and no lease gathers more
+// is over, so that a caller who still uses it asks again, and no lease gathers more
 // and more of them.
 func (l *Lease) keep(k *Kept) {
 	if before := l.kept.Swap(k); before != nil && before != k {
@@ -48,7 +48,7 @@ type Handle struct {
 	lease *Lease
 }
 
-// Live reports whether the session still stands, unchanged, at the given time.
+// Live reports whether the session is still there, unchanged, at the given time.
 // After false, ask Manager.Get again: it may have been changed, not ended.
 func (h *Handle) Live(now time.Time) bool {
 	return h.lease.Live() && now.Before(h.ExpiresAt)

@@ -198,7 +198,7 @@ func (m *Manager) List(ctx context.Context, appid, openid string) ([]*Session, e
 }
 
 // AppTag is the first part of Record.User for all users of an app: enough to
-// count by, and too little to name the app to whoever does not know it.
+// count by, and too little to name the app to anyone who does not know it.
 func AppTag(appid string) string { return storeKey("app", appid)[:appTagLen] }
 
 // AppTagOf returns the tag of a Record.User.

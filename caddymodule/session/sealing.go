@@ -12,7 +12,7 @@ import (
 // ErrForged means that what the store holds under a key is not what the gateway
 // wrote there: it was edited, moved from another key, or sealed by a key that
 // the gateway has no more. It wraps ErrNotFound, because such a record is no
-// session: whoever could only write to the store must not log anybody in, and
+// session: an attacker who could only write to the store must not log anybody in, and
 // users whose records were lost must be asked to log in again.
 var ErrForged = fmt.Errorf("%w: the record is not one that this gateway wrote", ErrNotFound)
 

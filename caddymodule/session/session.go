@@ -39,7 +39,7 @@ type Session struct {
 	Phone *Phone
 
 	// DataFailures counts the open-data failures since the last success. A
-	// signature that was shown in the session before is none.
+	// signature that was shown in the session before does not count.
 	DataFailures int
 }
 

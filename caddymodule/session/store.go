@@ -41,7 +41,7 @@ type Record struct {
 //
 //   - Absence is ErrNotFound (or, for List and DeleteUser, nothing found).
 //     Every other error means "could not answer": the gateway then says 503 and
-//     never treats the session as ended. An error never stands for absence.
+//     never treats the session as ended. An error never means absence.
 //   - An expiry that is not in the future deletes: the entry is gone at once and
 //     the call succeeds. It never means "keep forever".
 //   - An expired entry is absent, whether or not it was swept yet.

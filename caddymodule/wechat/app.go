@@ -34,7 +34,7 @@ func init() { caddy.RegisterModule(new(App)) }
 // `{file./path}`; it is resolved when the configuration is loaded. One that
 // resolves to nothing is an error.
 type App struct {
-	// The mini programs whose users may log in. At least one.
+	// The apps of WeChat whose users may log in. At least one.
 	Apps []*Program `json:"apps,omitempty"`
 
 	// Where WeChat's API is. https, or http on a loopback address (the

@@ -148,7 +148,7 @@ func checkKind(kind session.Kind) error {
 	case session.Mini, session.Official, session.Website, session.Mobile:
 		return nil
 	}
-	// not which: what stands in the wrong place may be the secret
+	// not which: what is in the wrong place may be the secret
 	return errors.New("the kind of an app is mini, official, website or mobile")
 }
 

@@ -69,12 +69,14 @@ func UnmarshalHeaders(d *caddyfile.Dispenser) ([]string, error) {
 
 // Assertion says for whom the assertions of a site are.
 type Assertion struct {
-	// The claim `aud`, which the backend compares with its own name.
+	// The claim `aud`, which the backend compares with its own name. A text or a
+	// placeholder. Default: for `wechat_auth` the host of the request, in lower case
+	// without the port; `wechat_check` requires one.
 	Audience string `json:"audience,omitempty"`
 }
 
-// Check refuses an assertion of which it can be told by now, before placeholders are
-// resolved, that it would be refused later. The configured app may be nil.
+// Check refuses an assertion that would be refused later, as far as that can be told
+// before placeholders are resolved. The configured app may be nil.
 func (a *Assertion) Check(configured *App) error {
 	if err := CheckAudience(a.Audience); err != nil {
 		return err

@@ -33,7 +33,7 @@ func init() { caddy.RegisterModule(new(Handler)) }
 // Header | Value | Set when
 // -------|-------|---------
 // `X-WeChat-OpenID` | the user's openid | always
-// `X-WeChat-AppID` | the mini program's AppID | always
+// `X-WeChat-AppID` | the app's AppID | always
 // `X-WeChat-UnionID` | the user's unionid | known
 // `X-WeChat-UserInfo` | base64url of the user info JSON | verified in this session
 // `X-WeChat-Phone` | the phone number, `+8613800000000` | verified in this session
@@ -44,7 +44,7 @@ func init() { caddy.RegisterModule(new(Handler)) }
 // ------------|------------
 // `{http.auth.user.id}` | the openid; the access log shows it as `user_id`
 // `{http.auth.user.openid}` | the openid
-// `{http.auth.user.appid}` | the mini program's AppID
+// `{http.auth.user.appid}` | the app's AppID
 // `{http.auth.user.unionid}` | the unionid, or empty
 // `{http.auth.user.session_id}` | names the session; not a credential
 // `{http.auth.user.userinfo}` | as in `X-WeChat-UserInfo`, of any length
@@ -60,7 +60,7 @@ type Handler struct {
 	// (backslash, `;`, dot segments, encoded slashes, ...) is never let in by it.
 	Public []string `json:"public,omitempty"`
 
-	// The AppIDs of the mini programs whose sessions may enter; `*` is all of
+	// The AppIDs of the apps whose sessions may enter; `*` is all of
 	// them. Default: the configured one. Required when several are configured.
 	Apps []string `json:"apps,omitempty"`
 
@@ -93,6 +93,7 @@ type Handler struct {
 
 	// Also send `X-WeChat-Assertion`: a JWT, good for a minute, by which the backend
 	// can prove for itself who is calling. Its key is at `<prefix>/jwks.json`.
+	// It needs an asymmetric `token` algorithm. Default: none.
 	Assertion *wechat.Assertion `json:"assertion,omitempty"`
 
 	matchers caddyhttp.MatcherSets

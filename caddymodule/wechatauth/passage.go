@@ -62,7 +62,7 @@ func (l *leaving) settle(r *http.Request) gate.Clean {
 	}
 	if l.caller != nil {
 		rules := &l.by[0].rules
-		// without the assertion, if it cannot be made, the identity stands all the same
+		// without the assertion, if it cannot be made, the identity is passed on all the same
 		assertion, _ := rules.Assert(l.caller, r.Host)
 		clean.Identify(l.caller, rules.Dialects, assertion)
 	}

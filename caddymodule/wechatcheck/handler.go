@@ -43,7 +43,7 @@ func init() { caddy.RegisterModule(new(Handler)) }
 //
 // Refusals have `X-WeChat-Error` with the code that their JSON body has as `error`.
 type Handler struct {
-	// The AppIDs of the mini programs whose sessions may enter; `*` is all of
+	// The AppIDs of the apps whose sessions may enter; `*` is all of
 	// them. Default: the configured one. Required when several are configured.
 	Apps []string `json:"apps,omitempty"`
 

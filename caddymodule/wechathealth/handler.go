@@ -31,7 +31,7 @@ func init() {
 // endpoint. It needs the app `wechat`, and answers every request that it gets.
 //
 // The store is probed by a write, WeChat by a call without credentials; WeChat's
-// refusal of an app (a wrong AppSecret, an address that is not on the white list)
+// refusal of an app (a wrong AppSecret, an address that is not on the app's list of addresses)
 // counts until a login succeeds, or for a minute. All probes together ask once a
 // second at most. The lines may name the store's file or address: keep the listener
 // to those who may know.

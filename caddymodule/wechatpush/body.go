@@ -48,7 +48,7 @@ type recorder struct {
 func (r *recorder) Header() http.Header { return r.header }
 
 func (r *recorder) WriteHeader(status int) {
-	if r.status == 0 && status >= 200 { // an interim answer is none
+	if r.status == 0 && status >= 200 { // an interim answer is not the answer
 		r.status = status
 	}
 }

@@ -64,7 +64,7 @@ type pickView struct {
 	Site     string
 	People   []madeUpPerson
 	Last     string // picked last in this browser, if not one of People
-	Bad      string // what was given for an openid and is none
+	Bad      string // what was given for an openid and does not look like one
 }
 
 func pickPage(r request, page loginPage, link loginLink, bad string) answer {

@@ -40,6 +40,6 @@
 //
 // It shares no code with the gateway's WeChat client, so that one misreading of a page cannot hide in both.
 // It keeps nothing on disk, and it forgets: every table has an age or a size at which the oldest goes.
-// It is no guard: whoever reaches it can log in as anybody, so it belongs on a loopback address. Only pages of other
+// It is no guard: anyone who reaches it can log in as anybody, so it belongs on a loopback address. Only pages of other
 // origins, which a developer's browser may have open, are not answered.
 package wechattest

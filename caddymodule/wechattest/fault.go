@@ -32,7 +32,7 @@ type Fault struct {
 	Path string
 	// ErrCode is answered with HTTP 200 unless Status says otherwise, below /connect/ as a page. Default: none.
 	ErrCode int
-	// ErrMsg stands before ", rid: ..." beside ErrCode. Default: WeChat's words for the code.
+	// ErrMsg comes before ", rid: ..." beside ErrCode. Default: WeChat's words for the code.
 	ErrMsg string
 	// Status is the HTTP status, 200 to 599. Alone it comes with a small HTML page, as from a proxy on the way, and
 	// with a Location of /redirected if it is a redirect. Default: 200.
@@ -140,7 +140,7 @@ func (f Fault) overlay(now time.Time, a answer) answer {
 	return a
 }
 
-// page is an errcode where people see it. One that is none of the pages' keeps its number.
+// page is an errcode where people see it. An errcode without a page keeps its number.
 func (f Fault) page() answer {
 	problem, ok := linkProblems[f.ErrCode]
 	if !ok {

@@ -54,7 +54,7 @@ func isIP(host string) bool {
 	return err == nil
 }
 
-// hostname cuts the port and the brackets from a host as it stands in Host or Origin.
+// hostname cuts the port and the brackets from a host as it is written in Host or Origin.
 func hostname(host string) string {
 	if rest, ok := strings.CutPrefix(host, "["); ok {
 		address, _, _ := strings.Cut(rest, "]")

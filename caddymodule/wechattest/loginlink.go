@@ -1,4 +1,4 @@
-// loginlink.go: the check of a login link, which WeChat holds against a strict pattern.
+// loginlink.go: the check of a login link, which WeChat compares with a strict pattern.
 
 package wechattest
 

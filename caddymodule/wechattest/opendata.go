@@ -82,7 +82,7 @@ func (u *user) phoneInfo(mark watermark) phoneInfo {
 // open-data signature). An empty appid means the app in which the openid logged in last: the one that last exchanged
 // a code of it, or, before any exchange, the one its last code is for. Where that code names none, it is the app that
 // last exchanged anybody's; before that [DemoAppID], or the first by name of the mini programs configured. The only error is
-// [ErrNoSession], or a key set by hand that is none.
+// [ErrNoSession], or a key set by hand that is malformed.
 func (s *Server) UserInfo(appid, openid string) (UserInfo, error) {
 	var info UserInfo
 	err := s.withKey(appid, openid, func(u *user, now time.Time) (err error) {
@@ -96,7 +96,7 @@ func (s *Server) UserInfo(appid, openid string) (UserInfo, error) {
 }
 
 // Phone returns what the phone button gives for the user (page getPhoneNumber), made with the current session key.
-// An empty appid is that of [Server.UserInfo]. The only error is [ErrNoSession], or a key set by hand that is none.
+// An empty appid is that of [Server.UserInfo]. The only error is [ErrNoSession], or a key set by hand that is malformed.
 func (s *Server) Phone(appid, openid string) (Phone, error) {
 	var phone Phone
 	err := s.withKey(appid, openid, func(u *user, now time.Time) (err error) {

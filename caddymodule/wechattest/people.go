@@ -60,7 +60,7 @@ func (s *Server) holder(now time.Time, appid, openid string) (*user, bool) {
 }
 
 // likelyApp is the app of somebody whose only codes named none and wait for their exchange: the one that exchanged a
-// code here last, whoever's; before that [DemoAppID], or the first by name of the mini programs configured.
+// code here last, for any user; before that [DemoAppID], or the first by name of the mini programs configured.
 func (s *Server) likelyApp() string {
 	switch {
 	case s.lastApp != "":

@@ -47,7 +47,7 @@ func sealPush(key []byte, random string, message []byte, appid string) string {
 	return base64.StdEncoding.EncodeToString(plain)
 }
 
-// openPush is the way back. It says what is wrong: this is the simulator's own side, and whoever asks holds the key.
+// openPush is the way back. It says what is wrong: this is the simulator's own side, and the caller holds the key.
 func openPush(key []byte, encrypted, appid string) ([]byte, error) {
 	b, err := base64.StdEncoding.DecodeString(encrypted)
 	if err != nil || len(b) == 0 || len(b)%aes.BlockSize != 0 {

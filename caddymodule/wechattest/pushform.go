@@ -25,7 +25,7 @@ type ends struct {
 
 func endsOf(message []byte) (e ends) {
 	if isXML(message) {
-		_ = xml.Unmarshal(message, &e) // a message that is none may be pushed all the same
+		_ = xml.Unmarshal(message, &e) // text that is no message may be pushed all the same
 		return e
 	}
 	_ = json.Unmarshal(message, &e)

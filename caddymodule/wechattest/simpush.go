@@ -9,7 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// simPush takes the message as a JSON object, which is pushed as it stands, or as a text that holds JSON or XML.
+// simPush takes the message as a JSON object, which is pushed as it is, or as a text that holds JSON or XML.
 func (s *Server) simPush(r *http.Request, body []byte) (any, error) {
 	var in struct {
 		URL     string         `json:"url"`

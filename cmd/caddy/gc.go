@@ -21,7 +21,7 @@ const (
 // large heap, such as that of a million sessions in memory, is collected as Go
 // would.
 //
-// Whoever sets GOGC decides himself. A memory limit (GOMEMLIMIT, or the
+// An operator who sets GOGC decides for themselves. A memory limit (GOMEMLIMIT, or the
 // container's, which Caddy reads) holds in any case: near it the runtime collects
 // as often as it must, whatever the percentage.
 func tuneGC() {

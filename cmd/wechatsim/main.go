@@ -2,7 +2,7 @@
 
 // Command wechatsim plays api.weixin.qq.com, and the phone in front of it, on a port.
 //
-// It is for development and tests: whoever reaches the port can log in as anybody. Package wechattest says
+// It is for development and tests: anyone who reaches the port can log in as anybody. Package wechattest says
 // what it plays and from which pages.
 package main
 

@@ -58,7 +58,7 @@ func (s *Site) Below(path string) (rest string, ok bool) {
 	return "/" + rest, ok
 }
 
-// noEndpoint says what is wrong with the address of a call that is none.
+// noEndpoint says what is wrong with the address of a call below the prefix that no endpoint answers.
 func (s *Site) noEndpoint(name string) error {
 	description := "there is no such endpoint"
 	if meant := strings.Trim(name, "/"); meant != name {

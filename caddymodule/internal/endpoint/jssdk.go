@@ -62,7 +62,7 @@ func (s *Site) pageApp(named []string) (*apps.App, error) {
 }
 
 // checkPage refuses to sign what is no page of this site: WeChat takes a signature for
-// the word of whoever owns the account. Pages of a named trusted origin are the operator's, too.
+// the word of the account's owner. Pages of a named trusted origin are the operator's, too.
 func (s *Site) checkPage(r gate.Clean, page string) error {
 	bad := problem.BadRequest("url must be the http or https address of a page of this site, at most 2 KiB long")
 	if len(page) > maxPage {

@@ -1,7 +1,7 @@
 // freeport.go: ports for the servers that tests start.
 
 // Package freeport finds ports for the servers of tests that must be told theirs in a
-// configuration. They are none of those that the system gives to outgoing connections and to
+// configuration. They are not among those that the system gives to outgoing connections and to
 // listeners without a port (from 32768 on, by default): one of these would take the port
 // between the search and the start of the server.
 package freeport

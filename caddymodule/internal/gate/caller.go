@@ -12,7 +12,7 @@ import (
 
 // Caller is a session, prepared for the request path: everything that a request
 // needs is worked out once, when the token is first seen. Nothing in it changes
-// but that its session ends.
+// except that its session ends.
 //
 // With a million users the wait for memory is most of what the gate costs. So all
 // that each request reads lies together, in two cache lines of 64 bytes: the first

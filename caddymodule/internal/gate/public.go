@@ -149,7 +149,7 @@ func fold(path string) string {
 }
 
 // hidesSyntax reports whether an escaped path has characters encoded that mean
-// something to whoever decodes them at another moment than we do.
+// something to a backend that decodes them at another moment than we do.
 func hidesSyntax(escaped string) bool {
 	for i := 0; i+2 < len(escaped); i++ {
 		if escaped[i] != '%' {

@@ -34,7 +34,7 @@ type Asked struct {
 	TLS       bool
 	Header    http.Header
 	WebSocket bool // it is a WebSocket handshake
-	Writes    bool // its method is none of GET, HEAD and OPTIONS
+	Writes    bool // its method is not GET, HEAD or OPTIONS
 
 	// Earlier is the caller whom an earlier line found behind the same request, and
 	// whose credential it may have taken away; or nil.
@@ -114,7 +114,7 @@ func (g *Rules) Identify(ctx context.Context, a *Asked, creds *Credentials) (*Ca
 
 // Foreign reports whether a page made the request that may not use the cookie: one of
 // another origin, which the operator has not named. A page may have a browser send the
-// cookie with a form or a handshake, and neither SameSite=Lax nor CORS stands in its way
+// cookie with a form or a handshake, and neither SameSite=Lax nor CORS prevents it
 // everywhere. A token it would have to know.
 func (g *Rules) Foreign(a *Asked) bool {
 	if !weblogin.IsForeignPage(a.Header, a.Host, a.TLS) {

@@ -196,7 +196,7 @@ func isWebSocketConnect(r *http.Request) bool {
 
 // Tunnels reports whether the method is one that the gateway passes on for
 // nobody: CONNECT is a pipe past every check unless it is a WebSocket, and
-// TRACE shows the identity headers and cookies to whoever asks.
+// TRACE shows the identity headers and cookies to any caller.
 func Tunnels(r *http.Request) bool {
 	// methods have a case (RFC 9110 section 9.1), but a backend may not know that
 	return ascii.Equal(r.Method, "trace") ||

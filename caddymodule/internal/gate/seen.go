@@ -33,7 +33,7 @@ type tokenEnd [24]byte
 // seenTokens remembers callers by token. It holds only what a key of one ring
 // has verified: a ring that lost a key gets a new, empty table.
 //
-// An entry is no promise: whoever takes one must ask it whether it still lives.
+// An entry is no promise: a caller who takes one must ask it whether it still lives.
 // And a token that is not found may still be in there; see callerTable.
 type seenTokens struct {
 	seed  maphash.Seed

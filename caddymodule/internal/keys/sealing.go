@@ -99,7 +99,7 @@ const sealLabel = "wechat gateway: secret of the seal key that goes with a token
 
 // deriveSealKeys makes a seal key of each private key, in their order: the first
 // seals, all open. The seal key of a public key is not known here; the sessions
-// of whoever has its private half cannot be read.
+// of a node that has its private half cannot be read.
 func deriveSealKeys(from []*token.Key) (*seal.Keys, error) {
 	var secrets [][]byte
 	for _, key := range from {

@@ -79,7 +79,7 @@ func (d *Desk) Login(ctx context.Context, req Request) (*session.Session, string
 		return nil, "", err
 	}
 	if fingerprint != "" {
-		// the login stands without it: at worst the same data is taken once more
+		// the login is good without it: at worst the same data is taken once more
 		if _, err := d.Sessions.AcceptData(ctx, s.ID, fingerprint, d.Policy.Forgotten(s.ExpiresAt)); err != nil {
 			d.Logger.Warn("noting that open data was accepted", zap.Error(err))
 		}
@@ -94,7 +94,7 @@ func (d *Desk) Login(ctx context.Context, req Request) (*session.Session, string
 
 // endPrevious ends the session that the client had before. A token that lives on
 // after a new login is one that nobody looks after. When the store fails here, the
-// new login stands all the same.
+// new login is good all the same.
 func (d *Desk) endPrevious(ctx context.Context, previous *session.Session) {
 	if previous == nil {
 		return
@@ -140,7 +140,7 @@ func (d *Desk) exchange(ctx context.Context, app *apps.App, code, network string
 }
 
 // redeem sends the code to WeChat. What it does for an app that is no mini program
-// beyond that is no part of the login: without the user info it stands all the same.
+// beyond that is no part of the login: without the user info it is good all the same.
 func (d *Desk) redeem(ctx context.Context, slot *weixin.Slot, app *apps.App, code, network string) (session.Identity, error) {
 	id := session.Identity{AppID: app.AppID, Kind: app.Kind}
 	if app.Kind == session.Mini {

@@ -20,7 +20,7 @@ const TicketLifetime = time.Minute
 
 var (
 	// ErrBadTicket means that a ticket is not ours, too old, spent, or that its
-	// session has ended or is none that the site accepts.
+	// session has ended or is not one that the site accepts.
 	ErrBadTicket = errors.New("the ticket is good for nothing")
 
 	// ErrSomebodyElse means that another user is logged in where a ticket was shown.

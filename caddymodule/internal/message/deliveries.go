@@ -215,7 +215,7 @@ func (c *claim) release(ctx context.Context) {
 	})
 }
 
-// accept remembers the message, whoever holds the claim by now. If the store is
+// accept remembers the message, no matter which node holds the claim by now. If the store is
 // out of reach, the message counts as accepted all the same: the backend has it,
 // and asking WeChat to send it again would deliver it twice for certain.
 func (c *claim) accept(ctx context.Context) {

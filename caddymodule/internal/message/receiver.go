@@ -23,7 +23,7 @@ type secrets struct {
 	key   []byte // 32 bytes, or nil: messages come in the clear
 }
 
-// NewReceiver takes what stands in WeChat's console: the Token, and the
+// NewReceiver takes what WeChat's console shows: the Token, and the
 // EncodingAESKey, which may be empty. Errors never show a value.
 func NewReceiver(appID, token, encodingAESKey string) (*Receiver, error) {
 	if token == "" || len(token) > 128 {

@@ -32,7 +32,7 @@ func ResolveText(option, text string) (string, error) {
 	return resolved, nil
 }
 
-// ResolvePath is ResolveText for an option that names a file. Whoever gives the
+// ResolvePath is ResolveText for an option that names a file. An operator who gives the
 // content instead (a key in the variable, {file.*} around the path) must not
 // find it in the error of a file that cannot be opened.
 func ResolvePath(option, text string) (string, error) {

@@ -89,7 +89,7 @@ func CheckDigest(what, written, resolved, digest string) error {
 func Shown(value string) string { return cmp.Or(Name(value), " this") }
 
 // Name is a blank and a word of the configuration in quotes, for an error about it, if
-// the word has the form of an option's name. Otherwise it is empty: a word that stands
+// the word has the form of an option's name. Otherwise it is empty: a word
 // in the wrong place may be a secret. An AppSecret is longer.
 func Name(word string) string {
 	if word == "" || len(word) > 24 {

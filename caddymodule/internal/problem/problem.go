@@ -209,7 +209,7 @@ func weixinProblem(e *weixin.Error) Problem {
 	return p
 }
 
-// SetHeaders sets what stays the same whoever writes the body.
+// SetHeaders sets what stays the same, no matter what writes the body.
 func (p Problem) SetHeaders(h http.Header) {
 	h.Set("Cache-Control", "no-store")
 	if p.Challenge != "" {

@@ -168,7 +168,7 @@ func handlersOf(route *caddyhttp.Route) (all []handler) {
 				Routes caddyhttp.RouteList `json:"routes"`
 			} `json:"errors"`
 		}
-		// what cannot be read is refused by whoever provisions it
+		// what cannot be read is refused when it is provisioned
 		if json.Unmarshal(raw, &config) != nil {
 			config.Handler = "a handler that cannot be read"
 		}

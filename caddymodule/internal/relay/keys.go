@@ -24,7 +24,7 @@ const (
 	refusalBurst    = 20
 	refusalInterval = 100 * time.Millisecond
 	// maxRefusalWait is how long a refusal waits at most. Callers with a good key never
-	// wait, whoever guesses beside them.
+	// wait, whatever others guess beside them.
 	maxRefusalWait = 5 * time.Second
 	// derivations makes guessing a key from a token of the relay as slow as logging in
 	// by a password: tokens stand in queries, which end up in logs.

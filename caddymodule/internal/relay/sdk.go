@@ -26,7 +26,7 @@ type tokenRequest struct {
 	ForceRefresh bool   `json:"force_refresh"` // there is nothing to refresh
 }
 
-// handOutToken answers /cgi-bin/token and /cgi-bin/stable_token: whoever gives a key as
+// handOutToken answers /cgi-bin/token and /cgi-bin/stable_token: a caller who gives a key as
 // the app's secret gets a token of the relay.
 func (c *call) handOutToken(folded string) error {
 	ask, err := c.readTokenRequest(folded)

@@ -30,7 +30,7 @@ func (d *Desk) CheckSessionKey(ctx context.Context, s *session.Session, network 
 	return "valid", nil
 }
 
-// ResetSessionKey makes the user's session keys worthless to whoever may have
+// ResetSessionKey makes the user's session keys worthless to anyone who may have
 // got hold of them. A key that is dead already needs no reset.
 func (d *Desk) ResetSessionKey(ctx context.Context, s *session.Session, network string) error {
 	if err := d.Allow(s.ID); err != nil {

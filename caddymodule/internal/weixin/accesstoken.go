@@ -1,4 +1,4 @@
-// accesstoken.go: an app's access_token and jsapi_ticket, for whoever needs them.
+// accesstoken.go: an app's access_token and jsapi_ticket, for all that needs them.
 
 package weixin
 

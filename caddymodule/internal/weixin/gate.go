@@ -117,7 +117,7 @@ func (g *gate) leave(network string) {
 }
 
 // give frees a place of the network and passes it on to the first who may have it. One
-// is enough: whoever else waits, waits for a part that this place is not of. g.mu is held.
+// is enough: all others that wait, wait for a part that this place is not of. g.mu is held.
 func (g *gate) give(network string) {
 	g.busy--
 	count(g.running, network, -1)

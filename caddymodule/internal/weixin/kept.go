@@ -48,7 +48,7 @@ type TokenCache interface {
 	// SaveToken keeps a value until the given time, in place of an older one.
 	SaveToken(ctx context.Context, name string, value []byte, until time.Time) error
 	// ClaimToken reports whether this is the first claim of the name, on any gateway,
-	// that is not over yet. Who has it forces WeChat to make a new token, which kills
+	// that is not over yet. The caller who has it forces WeChat to make a new token, which kills
 	// the old one: two that do it at the same time would kill each other's.
 	ClaimToken(ctx context.Context, name string, until time.Time) (first bool, err error)
 }

@@ -185,7 +185,7 @@ func within(limit time.Duration, ok func() bool) bool {
 }
 
 // spin gives others a chance until ok, or long enough. It does not sleep: in a
-// bubble time stands still while another goroutine waits for a store's mutex.
+// bubble time does not pass while another goroutine waits for a store's mutex.
 func spin(ok func() bool) {
 	for range 100_000 {
 		if ok() {

@@ -17,7 +17,7 @@ func recordChecks() []check {
 			got, lease := get(t, e.store, a.Key)
 			wantRecord(t, got, a)
 			if !lease.Live() {
-				t.Errorf("the lease of a record that stands is over")
+				t.Errorf("the lease of a record that is still there is over")
 			}
 			got, _ = get(t, e.store, b.Key)
 			wantRecord(t, got, b)

@@ -42,8 +42,8 @@ const (
 	maxWrites = 64  // connections
 )
 
-// node is one Redis server. Its state needs no lock: whoever calls looks at
-// failure, whoever hands out a lease at proven.
+// node is one Redis server. Its state needs no lock: callers look at
+// failure, and at proven when they hand out a lease.
 type Node struct {
 	addr string
 	link *Link

@@ -69,7 +69,7 @@ func primaryIn(_ string, m rueidis.RedisMessage) (string, error) {
 	}
 	pair, err := m.AsStrSlice()
 	if err != nil || len(pair) != 2 {
-		return "", errors.New("a Sentinel gave an answer that is none")
+		return "", errors.New("a Sentinel sent an answer that cannot be read")
 	}
 	return net.JoinHostPort(pair[0], pair[1]), nil
 }
