@@ -82,6 +82,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			if a.OpenBase, err = option.OneArg(d); err == nil && !option.IsPlaceholder(a.OpenBase) {
 				err = wrong(d, checkOpenBase(a.OpenBase))
 			}
+			a.Lines.notePlaceholder(d, name, a.OpenBase)
 		case "api_timeout":
 			a.APITimeout, err = option.PositiveDuration(d)
 		case "session_lifetime":
@@ -102,7 +103,14 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "token":
 			a.Token = new(TokenConfig)
 			err = a.Token.UnmarshalCaddyfile(d.NewFromNextSegment())
+			for option, line := range a.Token.lines {
+				if a.Lines == nil {
+					a.Lines = make(Lines)
+				}
+				a.Lines[option] = line
+			}
 		case "seal_key_file":
+			a.Lines.note(d, name)
 			if a.SealKeyFiles = d.RemainingArgs(); len(a.SealKeyFiles) == 0 || slices.Contains(a.SealKeyFiles, "") {
 				err = d.Err("seal_key_file takes the paths of files, the one that seals first")
 			}
@@ -111,6 +119,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				err = d.Err("unguarded takes the upstreams that are meant to be reached without wechat_auth, as reverse_proxy has them, such as  unguarded localhost:3000")
 			}
 		case "store":
+			a.Lines.note(d, name)
 			a.StoreRaw, err = unmarshalStore(d)
 		default:
 			err = d.Errf("unknown wechat option%s: there are app, api_base, open_base, api_timeout, session_lifetime, "+
@@ -142,6 +151,7 @@ func (a *App) unmarshalAPIBase(d *caddyfile.Dispenser) error {
 		return d.Err("api_base needs a value (is the environment variable set?)")
 	}
 	a.APIBase = args[0]
+	a.Lines.notePlaceholder(d, "api_base", a.APIBase)
 	if option.IsPlaceholder(a.APIBase) {
 		return nil
 	}

@@ -41,6 +41,7 @@ type TokenConfig struct {
 	issuer    string
 	keyFiles  []string
 	keys      []*token.Key // of the files, once they were read
+	lines     Lines        // of this block
 }
 
 const (
@@ -123,7 +124,9 @@ func (c *TokenConfig) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 					err = d.WrapErr(wrong)
 				}
 			}
+			c.lines.notePlaceholder(d, "token issuer", c.Issuer)
 		case "key_file":
+			c.lines.note(d, "token key_file")
 			if c.KeyFiles = d.RemainingArgs(); len(c.KeyFiles) == 0 || slices.Contains(c.KeyFiles, "") {
 				err = d.Err("key_file takes the paths of files, the one that signs first")
 			}
