@@ -53,4 +53,3 @@ func TestOthersLostByNamedRoute(t *testing.T) {
 		t.Errorf("loading: %v", err)
 	}
 }
-

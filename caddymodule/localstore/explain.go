@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"syscall"
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/fileaccess"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/localstore/internal/boltcheck"
@@ -25,6 +26,12 @@ func explain(file string, err error) error {
 		advice = "; it is left as it is: name another file, or move it away"
 	case errors.Is(err, errDamaged):
 		advice = "; it is left as it is: restore it, or move it away to start anew, then everybody logs in again"
+	case errors.Is(err, syscall.ENOTDIR):
+		advice = ": a part of the path is a file: name a file in a directory, or move that file away"
+	case errors.Is(err, syscall.ENOSPC):
+		advice = ": the disk is full: make room, or name a file on another one"
+	case errors.Is(err, syscall.EROFS):
+		advice = ": the disk is mounted to be read only: name a file on another one"
 	case errors.Is(err, fs.ErrPermission):
 		advice = ": " + fileaccess.Advice(file)
 	}

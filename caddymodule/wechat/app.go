@@ -86,6 +86,11 @@ type App struct {
 	// it in a route. Default: none
 	Unguarded []string `json:"unguarded,omitempty"`
 
+	// Where the Caddyfile has options that are judged when the configuration is loaded
+	// (key files, the store, placeholders), set by the Caddyfile adapter, for errors
+	// about them.
+	Lines Lines `json:"caddyfile_lines,omitempty"`
+
 	// What was resolved stays out of the fields above: they may be shown.
 
 	logger    *zap.Logger
@@ -128,7 +133,7 @@ const (
 func (a *App) Provision(ctx caddy.Context) error {
 	a.logger, a.ctx = ctx.Logger(), ctx
 	if err := a.resolve(); err != nil {
-		return err
+		return a.Lines.atNamed(err)
 	}
 	metrics, err := a.takeMetrics()
 	if err != nil {
@@ -152,7 +157,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	tokenKeys, err := a.Token.loadFiles()
 	if err != nil {
-		return err
+		return a.Lines.atNamed(err)
 	}
 	a.engine, err = engine.New(ctx, engine.Options{
 		Apps: a.apps, APITimeout: time.Duration(a.APITimeout),
@@ -163,7 +168,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		Store: store, Storage: ctx.Storage(), Client: client, Limits: limits, Metrics: metrics, Logger: a.logger,
 	})
 	if err != nil {
-		return err
+		return a.Lines.atNamed(err)
 	}
 	return a.showMetrics(ctx)
 }
@@ -270,7 +275,7 @@ func (a *App) Start() error {
 	}
 	if store, ok := a.engine.Store.(starter); ok {
 		if err := store.Start(); err != nil {
-			return err
+			return a.Lines.at("store", err)
 		}
 	}
 	a.tellStoreChange()

@@ -66,7 +66,10 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	err := option.ReadBlock(d, "unknown wechat option%s",
 		option.Many("app", a.unmarshalProgram),
 		option.One("api_base", a.unmarshalAPIBase),
-		option.One("open_base", option.Checked(&a.OpenBase, checkOpenBase)),
+		option.One("open_base", func(d *caddyfile.Dispenser) error {
+			defer func() { a.Lines.notePlaceholder(d, "open_base", a.OpenBase) }()
+			return option.Checked(&a.OpenBase, checkOpenBase)(d)
+		}),
 		option.One("api_timeout", option.Set(&a.APITimeout, option.PositiveDuration)),
 		option.One("session_lifetime", func(d *caddyfile.Dispenser) (err error) {
 			if a.SessionLifetime, err = option.PositiveDuration(d); err != nil {
@@ -86,10 +89,14 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		option.One("login_rate", option.Set(&a.LoginRate, unmarshalLoginRate)),
 		option.One("token", func(d *caddyfile.Dispenser) error {
 			a.Token = new(TokenConfig)
-			return a.Token.UnmarshalCaddyfile(d.NewFromNextSegment())
+			err := a.Token.UnmarshalCaddyfile(d.NewFromNextSegment())
+			for name, line := range a.Token.lines {
+				a.Lines.add(name, line)
+			}
+			return err
 		}),
-		option.One("store", option.Set(&a.StoreRaw, unmarshalStore)),
-		option.One("seal_key_file", texts(&a.SealKeyFiles, "seal_key_file takes the paths of files, the one that seals first")),
+		option.One("store", a.Lines.noted("store", option.Set(&a.StoreRaw, unmarshalStore))),
+		option.One("seal_key_file", a.Lines.noted("seal_key_file", texts(&a.SealKeyFiles, "seal_key_file takes the paths of files, the one that seals first"))),
 		option.One("unguarded", texts(&a.Unguarded, "unguarded takes the upstreams that are meant to be reached without wechat_auth, as reverse_proxy has them, such as  unguarded localhost:3000")),
 	)
 	if err != nil {
@@ -114,6 +121,7 @@ func (a *App) unmarshalAPIBase(d *caddyfile.Dispenser) error {
 		return d.Err("api_base needs a value (is the environment variable set?)")
 	}
 	a.APIBase = args[0]
+	a.Lines.notePlaceholder(d, "api_base", a.APIBase)
 	if option.IsPlaceholder(a.APIBase) {
 		return nil
 	}

@@ -101,6 +101,28 @@ func TestOpenConfigurations(t *testing.T) {
 			[]string{"b.test *.php:…is behind wechat_auth elsewhere"}},
 		"handle_response": {"http://a.test {\n wechat_auth\n reverse_proxy localhost:3000\n}\nhttp://b.test {\n reverse_proxy localhost:4000 {\n handle_response {\n reverse_proxy localhost:3000\n }\n }\n}",
 			[]string{"b.test *:…localhost:3000 is behind wechat_auth elsewhere"}},
+		"forward_auth in an error route": {"http://a.test {\n wechat_auth\n reverse_proxy localhost:3000\n handle_errors 401 {\n forward_auth localhost:3000 {\n uri /verify\n }\n respond no\n }\n}",
+			[]string{"a.test handle_errors *:…the error route leads to localhost:3000"}},
+		"forward_auth in an error route of another site": {"http://a.test {\n wechat_auth\n reverse_proxy localhost:3000\n}\nhttp://b.test {\n respond x\n handle_errors {\n forward_auth /x/* localhost:3000 {\n uri /verify\n }\n }\n}",
+			[]string{"b.test handle_errors /x/*:…the error route leads to localhost:3000"}},
+		"the query chooses": {"http://a.test {\n wechat_auth\n reverse_proxy localhost:3000\n}\nhttp://b.test {\n reverse_proxy {query.u}\n}",
+			[]string{"b.test *:…the client chooses the upstream {http.request.uri.query.u}, and may choose localhost:3000, which is behind wechat_auth"}},
+		"a header chooses": {"http://a.test {\n handle /p/* {\n reverse_proxy {http.request.header.X}:3000\n }\n handle {\n wechat_auth\n reverse_proxy localhost:3000\n }\n}",
+			[]string{"a.test /p/*:…the client chooses the upstream {http.request.header.X}:3000"}},
+		"the path chooses": {"http://a.test {\n wechat_auth\n reverse_proxy app.internal:3000\n}\nhttp://b.test {\n @p path_regexp p ^/([a-z]+)/\n reverse_proxy @p {re.p.1}.internal:3000\n}",
+			[]string{"b.test *:…may choose app.internal:3000"}},
+		"the host chooses": {"http://a.test {\n wechat_auth\n reverse_proxy app.internal:3000\n}\nhttp://*.b.test {\n reverse_proxy {labels.2}.internal:3000\n}",
+			[]string{"*.b.test *:…may choose app.internal:3000"}},
+		"the client chooses in an error route": {"http://a.test {\n wechat_auth\n reverse_proxy localhost:3000\n handle_errors {\n rewrite * /page\n reverse_proxy {query.u}\n }\n}",
+			[]string{"a.test handle_errors *:…the client chooses the upstream"}},
+		"the client chooses before the gate": {"http://a.test {\n route {\n reverse_proxy /x/* {query.u}\n wechat_auth\n reverse_proxy localhost:3000\n }\n}",
+			[]string{"a.test /x/*:…comes before wechat_auth"}},
+		"the client chooses whom forward_auth asks": {"http://a.test {\n wechat_auth\n reverse_proxy localhost:3000\n}\nhttp://b.test {\n forward_auth {query.u} {\n uri /verify\n }\n respond x\n}",
+			[]string{"b.test *:…the client chooses the upstream"}},
+		"a dynamic upstream that the client chooses": {"http://a.test {\n wechat_auth\n reverse_proxy localhost:3000\n}\n:8081 {\n reverse_proxy {\n dynamic a {query.u} 3000\n }\n}",
+			[]string{":8081 *:…the client chooses the upstream dynamic a"}},
+		"the order option": {"http://a.test {\n @x not path /y\n wechat_auth\n reverse_proxy @x localhost:3000\n}",
+			[]string{"a.test *:…reverse_proxy localhost:3000 comes before wechat_auth"}},
 		"public everything": {"http://a.test {\n wechat_auth {\n public /*\n }\n reverse_proxy localhost:3000\n}",
 			[]string{"a.test *:…public /* lets every path in"}},
 		"try_files": {"http://a.test {\n root * /srv\n try_files {path} /index.html\n wechat_auth {\n public / /index.html\n }\n file_server\n}",
@@ -140,6 +162,9 @@ func TestOpenConfigurations(t *testing.T) {
 			global := ""
 			if name == "trusted_proxies" {
 				global = "servers {\n trusted_proxies static private_ranges\n }"
+			}
+			if name == "the order option" {
+				global = "order wechat_auth after reverse_proxy"
 			}
 			found := openings(t, fmt.Sprintf(openGlobal, global)+test.sites, openconfig.Options{})
 			if len(found) != len(test.want) {
@@ -184,6 +209,11 @@ func TestNoFalseAlarms(t *testing.T) {
 		"rewrite public":            "http://a.test {\n rewrite / /index.html\n wechat_auth {\n public / /index.html\n }\n file_server\n}",
 		"redirects":                 "http://a.test {\n redir /old /new\n encode\n header X-Frame-Options DENY\n basic_auth /admin/* {\n a $2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG\n }\n wechat_auth\n reverse_proxy localhost:3000\n}",
 		"no gate at all":            "http://a.test {\n @x header X-WeChat-OpenID o\n respond @x 403\n reverse_proxy localhost:3000\n}",
+		"chosen behind the gate":    "http://a.test {\n wechat_auth\n reverse_proxy {query.u}\n}\nhttp://b.test {\n wechat_auth\n reverse_proxy localhost:3000\n}",
+		"chosen among others":       "http://a.test {\n wechat_auth\n reverse_proxy localhost:3000\n}\nhttp://*.b.test {\n reverse_proxy {labels.2}.pages.internal:80\n}",
+		"chosen by map":             "http://a.test {\n wechat_auth\n reverse_proxy localhost:3000\n}\nhttp://b.test {\n map {query.u} {up} {\n x localhost:4000\n default localhost:4001\n }\n reverse_proxy {up}\n}",
+		"chosen by the environment": "http://a.test {\n wechat_auth\n reverse_proxy localhost:3000\n}\nhttp://b.test {\n reverse_proxy {env.OPENINGS_UPSTREAM}\n}",
+		"forward_auth behind":       "http://a.test {\n wechat_auth\n reverse_proxy localhost:3000\n}\nhttp://b.test {\n wechat_auth\n forward_auth localhost:3000 {\n uri /verify\n }\n respond x\n}",
 		"health":                    "http://a.test {\n wechat_health /healthz\n wechat_auth\n reverse_proxy localhost:3000\n}",
 	} {
 		if found := openings(t, fmt.Sprintf(openGlobal, "")+sites, openconfig.Options{LoginRateByHand: true}); len(found) != 0 {

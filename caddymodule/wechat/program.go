@@ -67,6 +67,9 @@ func (a *App) resolvePrograms() error {
 	for _, program := range a.Apps {
 		app, err := program.resolve()
 		if err != nil {
+			if program != nil {
+				err = a.Lines.at("app "+program.AppID, err)
+			}
 			return err
 		}
 		// the digits' case does not make another app
@@ -222,6 +225,7 @@ func (a *App) Choose(appids []string) (apps.List, error) {
 
 // unmarshalProgram reads  app <appid> <secret> [<kind>] { ... }
 func (a *App) unmarshalProgram(d *caddyfile.Dispenser) error {
+	line := *d
 	args := d.RemainingArgs()
 	if len(args) < 2 || len(args) > 3 {
 		return d.Err("app takes an AppID, a secret, and perhaps a kind:  app <appid> <secret> [mini|official|website|mobile]  (is the environment variable set?)")
@@ -248,7 +252,14 @@ func (a *App) unmarshalProgram(d *caddyfile.Dispenser) error {
 		}
 	}
 	a.Apps = append(a.Apps, app)
-	return app.unmarshalBlock(d)
+	a.Lines.notePlaceholder(d, "app "+app.AppID, args...)
+	if err := app.unmarshalBlock(d); err != nil || app.Push == nil {
+		return err
+	}
+	if _, noted := a.Lines["app "+app.AppID]; !noted {
+		a.Lines.notePlaceholder(&line, "app "+app.AppID, app.Push.Token, app.Push.AESKey)
+	}
+	return nil
 }
 
 func (p *Program) unmarshalBlock(d *caddyfile.Dispenser) error {

@@ -27,14 +27,14 @@ func (a *App) loadStore(ctx caddy.Context) (session.Store, error) {
 	}
 	mod, err := ctx.LoadModule(a, "StoreRaw")
 	if err != nil {
-		return nil, fmt.Errorf("loading the session store: %v", err)
+		return nil, a.Lines.at("store", fmt.Errorf("loading the session store: %w", err))
 	}
 	store, ok := mod.(session.Store)
 	if !ok {
 		return nil, fmt.Errorf("module %T is no session store", mod)
 	}
 	if _, volatile := store.(session.Volatile); volatile && len(a.SealKeyFiles) > 0 {
-		return nil, errors.New("seal_key_file is for a store that keeps sessions outside of this process")
+		return nil, a.Lines.at("seal_key_file", errors.New("seal_key_file is for a store that keeps sessions outside of this process"))
 	}
 	return store, nil
 }

@@ -40,6 +40,7 @@ type TokenConfig struct {
 	issuer    string
 	keyFiles  []string
 	keys      []*token.Key // of the files, once they were read
+	lines     Lines        // of this block
 }
 
 const (
@@ -110,8 +111,11 @@ func (c *TokenConfig) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			_, err = token.ParseAlgorithm(c.Algorithm)
 			return option.Wrap(d, err)
 		}),
-		option.One("issuer", option.Checked(&c.Issuer, checkIssuer)),
-		option.One("key_file", texts(&c.KeyFiles, "key_file takes the paths of files, the one that signs first")),
+		option.One("issuer", func(d *caddyfile.Dispenser) error {
+			defer func() { c.lines.notePlaceholder(d, "token issuer", c.Issuer) }()
+			return option.Checked(&c.Issuer, checkIssuer)(d)
+		}),
+		option.One("key_file", c.lines.noted("token key_file", texts(&c.KeyFiles, "key_file takes the paths of files, the one that signs first"))),
 		option.One("rotate_every", func(d *caddyfile.Dispenser) (err error) {
 			if c.RotateEvery, err = option.PositiveDuration(d); err != nil || len(c.KeyFiles) > 0 {
 				return err

@@ -3,6 +3,7 @@
 package wechatapi
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -84,7 +85,9 @@ func (h *Handler) unmarshalKey(d *caddyfile.Dispenser) error {
 	if err != nil {
 		return err
 	}
-	if !option.IsPlaceholder(key) {
+	if option.IsPlaceholder(key) {
+		h.KeyLine = fmt.Sprintf("%s:%d", d.File(), d.Line())
+	} else {
 		if err := relay.CheckKey(key); err != nil {
 			return d.WrapErr(err)
 		}

@@ -41,6 +41,10 @@ type Handler struct {
 	// As `secret_digest` of an app, for each of the keys.
 	KeyDigests []string `json:"key_digests,omitempty"`
 
+	// Where the Caddyfile has the keys, for errors about them; set by the adapter where
+	// one of them is a placeholder.
+	KeyLine string `json:"caddyfile_line,omitempty"`
+
 	// The AppID of the app whose API it is, of kind `mini` or `official`. Default: the
 	// only one of these kinds; with several, the caller says it.
 	AppID string `json:"app,omitempty"`
@@ -79,7 +83,10 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	keys := make([]string, len(h.Keys))
 	for i, written := range h.Keys {
-		if keys[i], err = option.ResolveText("key", written); err != nil {
+		if keys[i], err = option.ResolveText("wechat_api key", written); err != nil {
+			if h.KeyLine != "" {
+				err = fmt.Errorf("%w, at %s", err, h.KeyLine)
+			}
 			return err
 		}
 		if i < len(h.KeyDigests) {

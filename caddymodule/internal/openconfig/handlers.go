@@ -86,15 +86,20 @@ func (f *finder) gate(module any, at *place) {
 }
 
 // proxy notes the upstreams of a proxy. One that asks another server whether the request
-// may pass (forward_auth) is no way to a backend.
+// may pass (forward_auth) is no way to a backend, but in an error route, where a refused
+// request comes to it, or if the client may say whom it asks.
 func (f *finder) proxy(h *reverseproxy.Handler, at place) {
 	for _, response := range h.HandleResponse {
 		f.routes(response.Routes, at)
 	}
-	if h.Rewrite != nil && h.Rewrite.Method != "" && len(h.HandleResponse) > 0 {
-		return
+	asks := h.Rewrite != nil && h.Rewrite.Method != "" && len(h.HandleResponse) > 0
+	if asks {
+		at.onePage = false
 	}
 	note := func(upstream, shown string) {
+		if asks && (at.gated || !at.errors && !clientWrites.MatchString(upstream)) {
+			return
+		}
 		if at.gated {
 			f.guarded[upstream] = true
 		} else {
@@ -105,7 +110,8 @@ func (f *finder) proxy(h *reverseproxy.Handler, at place) {
 		note(Upstream(upstream.Dial), upstream.Dial)
 	}
 	if h.DynamicUpstreams != nil {
-		note("dynamic "+nameOf(h.DynamicUpstreams)+textOf(h.DynamicUpstreams), "dynamic "+nameOf(h.DynamicUpstreams))
+		shown := "dynamic " + nameOf(h.DynamicUpstreams)
+		note(shown+textOf(h.DynamicUpstreams), shown)
 	}
 }
 

@@ -42,11 +42,15 @@ func Find(servers map[string]*caddyhttp.Server, opts Options) []Finding {
 		f.server(servers[name], opts)
 	}
 	for _, p := range f.open {
+		choice := f.choice(p.upstream)
 		switch {
 		case f.meant[p.upstream]:
 		case p.early:
 			f.tell(p.at, fmt.Sprintf("reverse_proxy %s comes before wechat_auth: requests reach it without a session and with forged X-WeChat headers; "+
 				"put wechat_auth first, or write  unguarded %[1]s  into the global option wechat if that is meant", p.shown))
+		case choice != "":
+			f.tell(p.at, fmt.Sprintf("the client chooses the upstream %s, and may choose %s, which is behind wechat_auth elsewhere, without a session and with forged X-WeChat headers; "+
+				"name the upstreams (by map, or a handle for each), put wechat_auth before it, or write  unguarded %[1]s  into the global option wechat if that is meant", p.shown, choice))
 		case f.guarded[p.upstream] && p.at.errors && p.at.onePage: // an error page
 		case f.guarded[p.upstream] && p.at.errors:
 			f.tell(p.at, fmt.Sprintf("the error route leads to %s, which is behind wechat_auth elsewhere: requests that were refused reach it without a session; "+

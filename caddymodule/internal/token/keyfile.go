@@ -87,7 +87,7 @@ func parsePEM(alg Algorithm, content []byte) (any, error) {
 		block, rest = pem.Decode(rest)
 	}
 	if block == nil {
-		return nil, fmt.Errorf("holds no complete PEM block; %s needs %s as PKCS#8, PKCS#1 or SEC1", alg, keyKinds[alg])
+		return nil, fmt.Errorf("holds no complete PEM block; %s needs %s as PKCS#8, PKCS#1 or SEC1, such as this makes: %s", alg, keyKinds[alg], keyCommands[alg])
 	}
 	if len(bytes.TrimSpace(rest)) > 0 {
 		return nil, errors.New("holds more than one key; use one file for each key")
