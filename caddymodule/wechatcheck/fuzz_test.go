@@ -49,9 +49,10 @@ func FuzzCheck(f *testing.F) {
 	_, foreign := g.logIn(f, other)
 	words := strings.NewReplacer("ALICE", live, "GONE", gone, "OTHER", foreign)
 
-	strict := g.check(f, gatewaytest.Object{"cookie": "sid"})
-	optional := g.check(f, gatewaytest.Object{"cookie": "sid", "optional": true})
-	names := wechatNames
+	both := []string{"wechat", "cloudrun"}
+	strict := g.check(f, gatewaytest.Object{"cookie": "sid", "headers": both})
+	optional := g.check(f, gatewaytest.Object{"cookie": "sid", "optional": true, "headers": both})
+	names := slices.Concat(wechatNames, cloudNames)
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader([]byte(words.Replace(string(raw))))))
 		if err != nil {

@@ -138,13 +138,14 @@ events { worker_connections 1024; }
 http {
 	access_log off;
 	keepalive_requests 1000000000;
+	keepalive_timeout 1h;
 	client_body_temp_path body;
 	proxy_temp_path proxy;
 	fastcgi_temp_path fastcgi;
 	uwsgi_temp_path uwsgi;
 	scgi_temp_path scgi;
-	upstream app { server %[3]s; keepalive 64; keepalive_requests 1000000000; }
-	upstream check { server %[6]s; keepalive 64; keepalive_requests 1000000000; }
+	upstream app { server %[3]s; keepalive 64; keepalive_requests 1000000000; keepalive_timeout 1h; }
+	upstream check { server %[6]s; keepalive 64; keepalive_requests 1000000000; keepalive_timeout 1h; }
 	server {
 		listen %[2]s;
 		location / {

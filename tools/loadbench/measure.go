@@ -77,6 +77,9 @@ func measureSet(ctx context.Context, s *settings, b *binaries, dir string, varia
 		}
 	}
 	for _, p := range proxies {
+		if first == 0 {
+			break // the time was over before the first round
+		}
 		after, err := p.heap(ctx)
 		if err != nil {
 			return err

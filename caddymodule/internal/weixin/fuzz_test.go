@@ -4,6 +4,7 @@ package weixin
 
 import (
 	"encoding/base64"
+	stdjson "encoding/json"
 	"regexp"
 	"strings"
 	"testing"
@@ -19,6 +20,8 @@ func FuzzReadAnswer(f *testing.F) {
 		`{"openid":"oA","OPENID":"oEVE","session_key":"tiihtNczf5v6AKRyjwEUhQ=="}`,
 		`{"openid":"oA","openid":"oEVE","session_key":"tiihtNczf5v6AKRyjwEUhQ=="}`,
 		`{"openid":"oA","session_key":"tiihtNczf5v6AKRyjwEUhQ=="}{}`, "\xef\xbb\xbf{}",
+		`{"access_token":"t","expires_in":7200,"openid":"oA","scope":"snsapi_base","is_snapshotuser":1}`,
+		`{"access_token":"t","openid":"oA","is_snapshotuser":"1"}`, `{"access_token":"t","openid":"oA","is_snapshotuser":1.0,"Is_snapshotuser":0}`,
 		`{"access_token":"t","expires_in":7200}`, goodOAuth, `{"ticket":"t","expires_in":7200,"errcode":0}`,
 		`{"openid":"oA","nickname":"\ud800","errcode":0,"errmsg":"ok","privilege":[]}`,
 		`{"errcode":0,"phone_info":{"phoneNumber":"1","purePhoneNumber":"1","countryCode":86,"watermark":{"appid":"wx","timestamp":1}}}`,
@@ -46,12 +49,14 @@ func FuzzReadAnswer(f *testing.F) {
 		if token, err := readOAuth(CallOAuthToken, a); err == nil && (status != 200 || !id.MatchString(token.OpenID) ||
 			token.UnionID != "" && !id.MatchString(token.UnionID) || token.UserToken.reveal() == "") {
 			t.Errorf("a misshapen token from %q", body)
+		} else if err == nil && saysSnapshot(body) && !token.Snapshot {
+			t.Errorf("a snapshot user is somebody: %q", body)
 		} else if err != nil && token != (OAuthAnswer{}) {
 			t.Errorf("%q: %v with %v", body, err, token)
 		}
 		if info, err := readUserInfo(CallUserInfo, a, "oA"); err == nil {
 			var w wire
-			if err := json.Unmarshal(info.Object, &w); err != nil || string(w.OpenID) == "" || w.Errcode != nil {
+			if err := json.Unmarshal(info.Object, &w); err != nil || string(w.OpenID) != `"oA"` || w.Errcode != nil {
 				t.Errorf("%q: user info %q, %v", body, info.Object, err)
 			}
 		}
@@ -59,4 +64,24 @@ func FuzzReadAnswer(f *testing.F) {
 		_, _ = readPhone(CallPhoneNumber, a)
 		_ = readOK(CallCheckSession, a)
 	})
+}
+
+// saysSnapshot reads is_snapshotuser as a reader of another house does.
+func saysSnapshot(body []byte) bool {
+	var members map[string]any
+	if err := stdjson.Unmarshal(body, &members); err != nil {
+		return false
+	}
+	switch v := members["is_snapshotuser"].(type) {
+	case nil:
+		return false
+	case bool:
+		return v
+	case float64:
+		return v != 0
+	case string:
+		return v != "" && v != "0"
+	default:
+		return true
+	}
 }
