@@ -202,7 +202,8 @@ func (h *Handler) deliver(ctx context.Context, w *recorder, r gate.Clean, m *mes
 		h.logger.Warn("handing a push to the backend", zap.String("appid", h.app.AppID), zap.String("type", m.Type()), zap.Error(err))
 		return false
 	}
-	return ctx.Err() == nil && w.status/100 == 2 && !w.tooLarge
+	// an answer that came whole counts, however late: the backend has accepted
+	return w.status/100 == 2 && !w.tooLarge
 }
 
 // withoutWeChat leaves a query without the parameters that WeChat adds.
