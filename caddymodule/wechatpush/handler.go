@@ -56,6 +56,7 @@ type Handler struct {
 	engine     *engine.Engine
 	deliveries message.Deliveries
 	logger     *zap.Logger
+	now        func() time.Time // a test's, or time.Now
 }
 
 // CaddyModule returns the Caddy module information.
@@ -75,6 +76,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger, h.engine = ctx.Logger(), app.Engine()
 	if h.app, err = app.PushApp(h.AppID); err != nil {
 		return err
+	}
+	if h.now == nil {
+		h.now = time.Now
 	}
 	h.deliveries = message.Deliveries{Shared: h.engine.Sessions.Messages(), Now: time.Now}
 	return wechat.CheckInvoked(ctx)
@@ -113,7 +117,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request, next caddy
 
 // echo answers WeChat's console, which tries the address before it uses it.
 func (h *Handler) echo(w http.ResponseWriter, query url.Values) error {
-	text, err := h.app.Push.Echo(query, time.Now())
+	text, err := h.app.Push.Echo(query, h.now())
 	if err != nil {
 		return h.refuse(w, err)
 	}
@@ -121,13 +125,15 @@ func (h *Handler) echo(w http.ResponseWriter, query url.Values) error {
 }
 
 func (h *Handler) receive(w http.ResponseWriter, r gate.Clean, query url.Values, next caddyhttp.Handler) error {
-	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	// Not the request's own end: a delivery that has begun is not taken back when WeChat
+	// hangs up, or the backend would accept, and be asked again.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), patience)
 	defer cancel()
 	body, err := readBody(w, r.Request)
 	if err != nil {
 		return problem.Classify(err).Write(w)
 	}
-	m, err := h.app.Push.Open(query, r.Header.Get("Content-Type"), body, time.Now())
+	m, err := h.app.Push.Open(query, r.Header.Get("Content-Type"), body, h.now())
 	if err != nil {
 		return h.refuse(w, err)
 	}
@@ -152,7 +158,7 @@ func (h *Handler) receive(w http.ResponseWriter, r gate.Clean, query url.Values,
 	case outcome == message.Repeated:
 		return answer(w, []byte(message.Success), "text/plain; charset=utf-8")
 	}
-	text, contentType, err := m.Reply(reply.body.Bytes(), reply.header.Get("Content-Type"), time.Now())
+	text, contentType, err := m.Reply(reply.body.Bytes(), reply.header.Get("Content-Type"), h.now())
 	if err != nil {
 		// accepted all the same: sent again, the backend would act twice
 		h.logger.Warn("the backend's reply to a push cannot be sent", zap.String("appid", h.app.AppID), zap.String("type", m.Type()), zap.Error(err))
@@ -162,7 +168,15 @@ func (h *Handler) receive(w http.ResponseWriter, r gate.Clean, query url.Values,
 }
 
 // deliver hands the message to what follows, and reports whether that accepted it.
-func (h *Handler) deliver(ctx context.Context, w *recorder, r gate.Clean, m *message.Message, query url.Values, next caddyhttp.Handler) bool {
+func (h *Handler) deliver(ctx context.Context, w *recorder, r gate.Clean, m *message.Message, query url.Values, next caddyhttp.Handler) (accepted bool) {
+	// what a reverse proxy does when the backend's answer breaks off: it did not accept
+	defer func() {
+		if p := recover(); p != nil && p != http.ErrAbortHandler {
+			panic(p)
+		} else if p != nil {
+			accepted = false
+		}
+	}()
 	push := &gate.Push{AppID: h.app.AppID, Type: m.Type()}
 	if repl, ok := ctx.Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 		// a wechat_auth that follows lets this through
@@ -188,7 +202,8 @@ func (h *Handler) deliver(ctx context.Context, w *recorder, r gate.Clean, m *mes
 		h.logger.Warn("handing a push to the backend", zap.String("appid", h.app.AppID), zap.String("type", m.Type()), zap.Error(err))
 		return false
 	}
-	return ctx.Err() == nil && w.status/100 == 2 && !w.tooLarge
+	// an answer that came whole counts, however late: the backend has accepted
+	return w.status/100 == 2 && !w.tooLarge
 }
 
 // withoutWeChat leaves a query without the parameters that WeChat adds.

@@ -175,6 +175,8 @@ func (s *webShot) value(name string) (string, error) {
 		return fmt.Sprint(answer["access_token"]), nil
 	case "signed": // the query of a push: good, or wrong in one thing
 		return signedPush(of), nil
+	case "sealedquery", "sealedbody": // the two parts of a push in the secure mode
+		return s.sealedValue(kind)
 	}
 	return "", fmt.Errorf("nothing is called %q", name)
 }
@@ -302,7 +304,10 @@ func playWeb(w *webWorld, cases []webCase, only *regexp.Regexp) (results []*resu
 
 // play sends one request of a case.
 func (s *webShot) play(c *webCase) (webSeen, error) {
-	method := cmp.Or(c.Method, "GET")
+	method, err := s.fill(cmp.Or(c.Method, "GET"))
+	if err != nil {
+		return webSeen{}, err
+	}
 	addr := map[string]string{"": s.w.site, "site": s.w.site, "push": s.w.site, "other": s.w.other, "relay": s.w.relay}[c.To]
 	target, err := s.fill(c.Target)
 	if err != nil {

@@ -89,7 +89,7 @@ func startWebWorld(ctx context.Context, bin, dir string) (w *webWorld, err error
 	}
 	w.site, w.other, w.relay, w.sim = addrs[0], addrs[1], addrs[2], "http://"+addrs[3]
 	args := []string{"-listen", addrs[3]}
-	for _, app := range []string{webMini, webOfficial + " official", webOther + " official", webWebsite + " website"} {
+	for _, app := range []string{webMini, webSealed, webOfficial + " official", webOther + " official", webWebsite + " website"} {
 		appid, kind, _ := strings.Cut(app, " ")
 		args = append(args, "-app", strings.TrimSuffix(appid+":"+webSecret+":"+kind, ":"))
 	}
@@ -179,6 +179,9 @@ func (w *webWorld) caddyfile() string {
 		app %[1]s %[5]s {
 			push %[6]s
 		}
+		app %[14]s %[5]s {
+			push %[15]s %[16]s
+		}
 		app %[2]s %[5]s official
 		app %[3]s %[5]s official
 		app %[4]s %[5]s website
@@ -195,6 +198,9 @@ func (w *webWorld) caddyfile() string {
 http://%[9]s {
 	wechat_push /push {
 		app %[1]s
+	}
+	wechat_push /sealed {
+		app %[14]s
 	}
 	wechat_auth {
 		app %[1]s %[2]s %[4]s
@@ -218,10 +224,11 @@ http://:%[11]s {
 	}
 }
 `, webMini, webOfficial, webOther, webWebsite, webSecret, webPush, w.wechat.addr, w.sim,
-		localhost(w.site), localhost(w.other), relayPort, w.backend.addr, webKey)
+		localhost(w.site), localhost(w.other), relayPort, w.backend.addr, webKey, webSealed, webSealedPush, webAESKey)
 }
 
 // secrets must be in no answer.
 func (w *webWorld) secrets() map[string]string {
-	return map[string]string{"the apps' secret": webSecret, "the key of the relay": webKey, "the token of pushes": webPush}
+	return map[string]string{"the apps' secret": webSecret, "the key of the relay": webKey, "the token of pushes": webPush,
+		"the token of sealed pushes": webSealedPush, "the AES key of pushes": webAESKey}
 }

@@ -12,6 +12,8 @@
 //	go build -C tools -o "$PWD/.run/loadbench" ./loadbench && .run/loadbench
 //	.run/loadbench -h
 //
+// With -relay it measures wechat_api and wechat_push instead.
+//
 // With -profile it makes the profile that the compiler reads from
 // cmd/caddy/default.pgo:
 //
@@ -39,6 +41,10 @@ func main() {
 			fmt.Fprintln(os.Stderr, serve(os.Args[2]))
 			os.Exit(1)
 		}
+	}
+	if len(os.Args) == 3 && os.Args[1] == wechatRole {
+		fmt.Fprintln(os.Stderr, serveWeChat(os.Args[2]))
+		os.Exit(1)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -75,6 +81,9 @@ func run(ctx context.Context, s *settings, out io.Writer) (err error) {
 	bins, err := build(ctx, s, dir)
 	if err != nil {
 		return err
+	}
+	if s.relay {
+		return relayBench(ctx, s, bins, dir, out)
 	}
 	variants, notes := choose(s, bins)
 	for _, note := range notes {

@@ -29,6 +29,7 @@ type settings struct {
 	profileTime time.Duration
 	json        string
 	keep        bool
+	relay       bool
 }
 
 // other is one more binary, or one of ours under another environment.
@@ -103,6 +104,7 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 	f.StringVar(&s.profile, "profile", "", "instead of measuring, write a CPU profile of gate, plain and login traffic to `file`")
 	f.DurationVar(&s.profileTime, "profile-time", time.Minute, "how long that takes in all")
 	f.StringVar(&s.json, "json", "", "write everything, round by round, to `file` too")
+	f.BoolVar(&s.relay, "relay", false, "instead of the gate, measure relayed calls and pushes, each beside the same request through plain reverse_proxy")
 	f.BoolVar(&s.keep, "keep", false, "keep the temporary directory with configurations and logs")
 	if err := f.Parse(args); errors.Is(err, flag.ErrHelp) {
 		fmt.Fprint(stderr, usage)
@@ -124,6 +126,9 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 		return nil, errors.New("-rate and -logins must not be negative, -steady must be positive, -profile-time at least 10s")
 	}
 	s.sets, s.slices = min(s.sets, s.rounds), min(s.slices, s.requests)
+	if s.relay && *only == "" {
+		*only = "plain" // no other binary is needed
+	}
 	s.only = make(map[string]bool)
 	for name := range strings.SplitSeq(cmp.Or(*only, "proxies"), ",") {
 		members := groups[name]

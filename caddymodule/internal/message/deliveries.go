@@ -42,14 +42,20 @@ const (
 	rememberFor = 2 * maxAge
 	// A claim is renewed every renewEvery while the backend works. One that
 	// nobody has renewed for abandonedAfter was left by a node that died: seen
-	// so by the one that waits, on its own clock, so clocks need not agree.
+	// so by the one that waits, on its own clock, so clocks need not agree. Time in
+	// which the store did not answer, for stalledAfter or longer, does not count: it
+	// took no renewal either.
 	renewEvery     = time.Second
 	abandonedAfter = 2500 * time.Millisecond
+	stalledAfter   = 700 * time.Millisecond
 	pollEvery      = 100 * time.Millisecond
 	// And for the case that nobody waits, it expires.
 	claimFor = 15 * time.Second
-	// Notes at the end of a delivery must not be given up with the request.
+	// Notes at the end of a delivery must not be given up with the request. WeChat is
+	// kept waiting so long for one; that a message was accepted is tried to be noted for
+	// noteLater, as nothing else keeps it from the backend when it comes again.
 	noteTimeout = 2 * time.Second
+	noteLater   = 30 * time.Second
 )
 
 // A shared value is one of these, and for a claim a random name and the count
@@ -86,7 +92,7 @@ type Deliveries struct {
 // A node that dies while the backend works leaves a claim that the next repeat
 // takes over: the backend may then see the message a second time, as it did not
 // get to accept the first. Nothing else makes it do so but a store that loses
-// its mark, or cannot be reached when it is to be set.
+// its mark, or cannot be reached for half a minute when it is to be set.
 func (d Deliveries) Deliver(ctx context.Context, key string, deliver func(context.Context) (accepted bool)) (Outcome, error) {
 	c, err := d.claim(ctx, key)
 	switch {
@@ -116,7 +122,16 @@ func (d Deliveries) Deliver(ctx context.Context, key string, deliver func(contex
 	}
 	stop()
 	<-done
-	c.accept(ctx)
+	// Few are ever under way: without the store no delivery begins.
+	noted := make(chan struct{})
+	go func() {
+		defer close(noted)
+		c.accept(ctx)
+	}()
+	select {
+	case <-noted:
+	case <-time.After(noteTimeout):
+	}
 	return Accepted, nil
 }
 
@@ -125,7 +140,7 @@ func (d Deliveries) claim(ctx context.Context, key string) (*claim, error) {
 	c := &claim{d: d, key: key}
 	_, _ = rand.Read(c.name[:]) // never fails
 	var seen []byte             // another's claim, and since when it is unchanged
-	var since time.Time
+	var since, polled time.Time
 	for {
 		var held []byte
 		abandoned := seen != nil && time.Since(since) >= abandonedAfter
@@ -154,9 +169,11 @@ func (d Deliveries) claim(ctx context.Context, key string) (*claim, error) {
 			}
 			return nil, fmt.Errorf("claiming a message: %w", err)
 		}
-		if !bytes.Equal(held, seen) {
-			seen, since = held, time.Now()
+		now := time.Now()
+		if !bytes.Equal(held, seen) || now.Sub(polled) >= stalledAfter {
+			seen, since = held, now
 		}
+		polled = now
 		select {
 		case <-ctx.Done():
 			return nil, ErrUnderway
@@ -219,12 +236,14 @@ func (c *claim) release(ctx context.Context) {
 // out of reach, the message counts as accepted all the same: the backend has it,
 // and asking WeChat to send it again would deliver it twice for certain.
 func (c *claim) accept(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteLater)
 	defer cancel()
 	for {
-		err := c.d.Shared.UpdateValue(ctx, c.key, c.d.Now().Add(rememberFor), func([]byte) ([]byte, error) {
+		once, cancel := context.WithTimeout(ctx, noteTimeout)
+		err := c.d.Shared.UpdateValue(once, c.key, c.d.Now().Add(rememberFor), func([]byte) ([]byte, error) {
 			return []byte{valueAccepted}, nil
 		})
+		cancel()
 		if err == nil {
 			return
 		}

@@ -349,5 +349,51 @@ func TestDeliverStoreDown(t *testing.T) {
 		if d := time.Since(begin); d > noteTimeout+pollEvery {
 			t.Errorf("answered after %v", d)
 		}
+		// The note is made when the store is back, before anybody can ask it.
+		time.Sleep(10 * time.Second)
+		shared.set(func() { shared.down = false })
+		time.Sleep(noteTimeout)
+		got, err = d.Deliver(t.Context(), "m", b.answer(0, true))
+		want(t, "and again after that", got, err, Repeated, nil)
+	})
+}
+
+// held is a store whose answers come late.
+type held struct {
+	*memory
+	wait func()
+}
+
+func (h held) UpdateValue(ctx context.Context, key string, until time.Time, change func([]byte) ([]byte, error)) error {
+	h.wait()
+	return h.memory.UpdateValue(ctx, key, until, change)
+}
+
+// The store stalls for longer than a claim may go without renewal: the node that holds it
+// lives, and is not taken over from by the one that waits.
+func TestDeliverThroughAStall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared, b := newMemory(), &backend{}
+		begin := time.Now()
+		holder := Deliveries{shared, time.Now}
+		waiter := Deliveries{held{shared, func() {
+			if at := time.Since(begin); at > 750*time.Millisecond && at < 3800*time.Millisecond {
+				time.Sleep(3800*time.Millisecond - at)
+			}
+		}}, time.Now}
+		time.AfterFunc(800*time.Millisecond, func() { shared.set(func() { shared.down = true }) })
+		time.AfterFunc(3790*time.Millisecond, func() { shared.set(func() { shared.down = false }) })
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			got, err := waiter.Deliver(within(t, 20*time.Second), "k", b.answer(0, true))
+			want(t, "the one that waits", got, err, Repeated, nil)
+		}()
+		got, err := holder.Deliver(t.Context(), "k", b.answer(6*time.Second, true))
+		want(t, "the one that holds it", got, err, Accepted, nil)
+		<-done
+		if b.asked.Load() != 1 {
+			t.Errorf("the backend was asked %d times", b.asked.Load())
+		}
 	})
 }

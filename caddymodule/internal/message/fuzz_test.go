@@ -2,6 +2,9 @@ package message
 
 import (
 	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -97,6 +100,57 @@ func FuzzSeal(f *testing.F) {
 		}
 		if _, err := decrypt(key, text, appID+"x"); !errors.Is(err, ErrForged) {
 			t.Fatal("opens for another app")
+		}
+	})
+}
+
+// FuzzOpenSealed: what somebody sends who has the token and the key but is not WeChat:
+// any plaintext with any padding, and any body around it. Nothing but a message for this
+// app opens, and it is what was sealed.
+func FuzzOpenSealed(f *testing.F) {
+	key, _ := parseKey(testKey)
+	for _, s := range []string{textJSON, textXML, "", "{", "<!DOCTYPE a><xml/>"} {
+		for _, pad := range []byte{0, 1, 16, 32, 33, 255} {
+			f.Add([]byte(s), testApp, uint32(len(s)), pad, []byte(nil), true)
+			f.Add([]byte(s), testApp+"x", uint32(len(s)), pad, []byte("\x02\x02"), false)
+		}
+	}
+	f.Add([]byte(textJSON), testApp, uint32(1<<31), byte(1), []byte(nil), true)
+	r := receiver(f, testKey)
+	f.Fuzz(func(t *testing.T, message []byte, appID string, length uint32, pad byte, padding []byte, asJSON bool) {
+		data := append([]byte("0123456789abcdef"), byte(length>>24), byte(length>>16), byte(length>>8), byte(length))
+		data = append(append(data, message...), appID...)
+		data = append(data, padding...)
+		for len(data)%padTo != padTo-1 {
+			data = append(data, pad)
+		}
+		data = append(data, pad)
+		plain := bytes.Clone(data)
+		block, err := aes.NewCipher(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cipher.NewCBCEncrypter(block, key[:aes.BlockSize]).CryptBlocks(data, data)
+		text := base64.StdEncoding.EncodeToString(data)
+		around := inXML
+		if asJSON {
+			around = inJSON
+		}
+		m, err := r.Open(signedQuery(text, now), "", []byte(around(text)), now)
+		if err != nil {
+			if !errors.Is(err, ErrForged) || m != nil {
+				t.Fatalf("%+v, %v", m, err)
+			}
+			return
+		}
+		// every byte of the padding is right, and before it stands this app behind the message
+		n := int(plain[len(plain)-1])
+		if n < 1 || n > padTo || !bytes.Equal(plain[len(plain)-n:], bytes.Repeat([]byte{byte(n)}, n)) {
+			t.Fatalf("padding % x", plain[len(plain)-padTo:])
+		}
+		inside := plain[headSize : len(plain)-n]
+		if string(inside) != string(m.Body)+testApp || uint32(len(m.Body)) != length || !m.Encrypted {
+			t.Fatalf("%q opens as %q", inside, m.Body)
 		}
 	})
 }

@@ -119,11 +119,11 @@ func badPath(path string) string {
 		}
 	}
 	for segment := range strings.SplitSeq(strings.TrimSuffix(path[1:], "/"), "/") {
-		switch segment {
-		case "":
+		switch {
+		case segment == "":
 			return "the path has an empty segment"
-		case ".", "..":
-			return "the path has a dot segment"
+		case segment[0] == '.' || segment[len(segment)-1] == '.': // some readers drop the dots
+			return "the path has a dot segment, or one that begins or ends with a dot"
 		}
 	}
 	return ""

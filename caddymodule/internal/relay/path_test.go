@@ -57,6 +57,7 @@ func TestNeverRelayed(t *testing.T) {
 			path + ";x", "/;/" + rest, "/x;/../" + rest, path + "%00", path + "%20", path + "%2f", "/%2f" + rest, "/" + fmt.Sprintf("%%%02x", rest[0]) + rest[1:],
 			"/" + fmt.Sprintf("%%25%02x", rest[0]) + rest[1:], "/\\" + rest, "\\" + rest, path + "\u017f", path + "#x", path + "%3fa=1", path + "\x00",
 			"http://api.weixin.qq.com" + path, "//api.weixin.qq.com" + path, "*", rest, path + "!", path + ":443", path + "@x", path + "'", path + "+", path + "~", path + "*",
+			path + ".", "/." + rest, strings.Replace(path[1:], "/", "./", 1) + "/.x", "/" + strings.Replace(rest, "/", "./", 1) + "./x",
 		} {
 			if a := w.raw(t, "GET "+spelled); a.status != 400 {
 				t.Errorf("%q: %d %s %v", spelled, a.status, a.body, a.err)
