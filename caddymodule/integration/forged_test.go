@@ -99,6 +99,8 @@ func TestForgedRecord(t *testing.T) {
 			requireRefused(t, gw.h1.do(t, call{Target: "/me", Token: token}))
 			requireProblem(t, gw.h1.do(t, call{Target: "/wechat/session", Token: token}), 401, "invalid_token")
 			requireNoUpstream(t, gw)
+			anew := login(t, gw, alice) // at once, and for good
+			requireStatus(t, gw.h1.do(t, call{Target: "/me", Token: anew}), 200)
 			redis.put(alices, before)
 			await(t, "the session to be as before", func() bool { return gw.h1.do(t, call{Target: "/me", Token: token}).Status == 200 })
 		})

@@ -67,7 +67,7 @@
 // All that is kept of a user is one small hash, in one block of memory: 390 bytes
 // of Redis with one session, a unionid and a session key (of which 130 are what Redis
 // takes for any key that expires), 190 more for the second device. The mark of a
-// redeemed code takes 110 for ten minutes. TestWhatASessionTakes prints it. Do not
+// redeemed code takes 110 to 145 for ten minutes. TestWhatASessionTakes prints it. Do not
 // set hash-max-listpack-value below 64: a hash that is not one block takes twice that.
 //
 // A login is a mark (one command) before WeChat is asked, and six commands in two
@@ -93,7 +93,9 @@
 // that read (which makes leases possible), pipelining without a pool of
 // connections for reads, and no retry of a write. Of it only the single-server
 // client is used: which server to ask, and when to stop trusting one, is decided
-// here, because a lease depends on it.
+// in internal/primary, because a lease depends on it. That is four of nine lines of
+// this package; what rueidis' other clients would save of them, and which promises
+// would go, is said there, and shown by rueidis_test.go.
 //
 // # One address
 //

@@ -37,7 +37,7 @@ func (l *link) run() {
 		case <-time.After(tallyEvery):
 		}
 		for _, key := range l.tally.keys() {
-			ctx, cancel := context.WithTimeout(context.Background(), tallyEvery)
+			ctx, cancel := context.WithTimeout(context.Background(), primary.CallLimit) // what is cut short is not sent again
 			_ = l.writeTally(ctx, key)
 			cancel()
 		}

@@ -162,3 +162,29 @@ func TestDemotedServerOfAClusterHearsNothing(t *testing.T) {
 		t.Errorf("rueidis' own client was told %d times that what it read is over: internal/primary may do with less", n)
 	}
 }
+
+// A server falls silent. With PINGs at the pace of our beats, and commands that may take
+// as long as a call may, rueidis alone notices later than a logout may take.
+func TestSilenceIsNoticedTooLateByPINGs(t *testing.T) {
+	t.Parallel()
+	p := startProxy(t, startServer(t))
+	var heard atomic.Int32
+	their, err := rueidis.NewClient(rueidis.ClientOption{
+		InitAddress: []string{p.addr}, ForceSingleClient: true, PipelineMultiplex: -1, DisableRetry: true,
+		ClientTrackingOptions: []string{}, OnInvalidations: func([]rueidis.RedisMessage) { heard.Add(1) },
+		Dialer: net.Dialer{KeepAlive: 200 * time.Millisecond}, ConnWriteTimeout: primary.CallLimit,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer their.Close()
+	if err := their.Do(ctx, their.B().Get().Key("x").Build()).Error(); !rueidis.IsRedisNil(err) {
+		t.Fatal(err)
+	}
+	p.pass(false, false)
+	time.Sleep(time.Second)
+	if n := heard.Load(); n != 0 {
+		t.Errorf("rueidis noticed within a second, %d times: the beats of internal/primary may do with less", n)
+	}
+	eventually(t, 5*time.Second, "it notices at last", func() bool { return heard.Load() > 0 })
+}

@@ -28,6 +28,23 @@ func bundleOf(answers []rueidis.RedisMessage, at int, err error) (*bundle, error
 	return bundleIn(answers[at])
 }
 
+// look lets f see what is kept of a user, and again when the server was the wrong one.
+func (c *Client) look(ctx context.Context, user string, f func(*bundle) error) error {
+	if err := checkName(user); err != nil {
+		return err
+	}
+	key := c.tune.names.user(user)
+	return primary.Bounded(ctx, func(ctx context.Context) error {
+		return c.link.servers.Retry(ctx, key, func(n *primary.Node) error {
+			b, err := c.read(ctx, n, key)
+			if err != nil {
+				return err
+			}
+			return f(b)
+		})
+	})
+}
+
 // Get returns the record and a lease on it, in one exchange. The lease lives
 // while the server that was asked proves that it would tell of a change.
 func (c *Client) Get(ctx context.Context, key string) (rec session.Record, lease *session.Lease, err error) {
@@ -155,9 +172,6 @@ func (c *Client) Delete(ctx context.Context, key string) error {
 
 // DeleteUser ends all sessions of a user. The value stays.
 func (c *Client) DeleteUser(ctx context.Context, user string) (ended int, err error) {
-	if err := checkName(user); err != nil {
-		return 0, err
-	}
 	return c.end(ctx, user, func(*part) bool { return true }, "")
 }
 
@@ -170,25 +184,20 @@ func (c *Client) end(ctx context.Context, user string, which func(*part) bool, n
 	err = primary.Bounded(ctx, func(ctx context.Context) error {
 		var cmds [][]string
 		var live []*part
-		err = c.link.servers.Retry(ctx, key, func(n *primary.Node) error {
+		err := c.look(ctx, user, func(b *bundle) error {
 			cmds, live = nil, nil
-			b, err := c.read(ctx, n, key)
-			if err != nil {
-				return err
-			}
 			if b.foreign {
 				cmds = [][]string{{"DEL", key}}
 				return nil
 			}
-			for _, p := range b.parts {
-				if p.name != valueName && which(p) && p.live() {
-					live = append(live, p)
-					cmds = append(cmds, append([]string{"HDEL", key}, p.fields...))
-				}
-			}
 			rest := []string{"HDEL", key}
 			for _, p := range b.parts {
-				if p.name != valueName && which(p) && !p.live() {
+				switch {
+				case p.name == valueName || !which(p):
+				case p.live():
+					live = append(live, p)
+					cmds = append(cmds, append([]string{"HDEL", key}, p.fields...))
+				default:
 					rest = append(rest, p.fields...)
 				}
 			}
@@ -226,27 +235,14 @@ func (c *Client) end(ctx context.Context, user string, which func(*part) bool, n
 
 // List returns the live sessions of a user, oldest first.
 func (c *Client) List(ctx context.Context, user string) (recs []session.Record, err error) {
-	if err := checkName(user); err != nil {
-		return nil, err
-	}
-	err = primary.Bounded(ctx, func(ctx context.Context) error {
-		key := c.tune.names.user(user)
-		return c.link.servers.Retry(ctx, key, func(n *primary.Node) error {
-			b, err := c.read(ctx, n, key)
-			if err != nil {
-				return err
-			}
-			recs = nil
-			for _, p := range b.sessions() {
-				recs = append(recs, p.record(user))
-			}
-			return nil
-		})
+	err = c.look(ctx, user, func(b *bundle) error {
+		recs = nil
+		for _, p := range b.sessions() {
+			recs = append(recs, p.record(user))
+		}
+		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return recs, nil
+	return recs, err
 }
 
 // change makes of what is kept of a user what f makes of it, if nobody else changes

@@ -41,29 +41,16 @@ func (c *Client) Mark(ctx context.Context, key string, until time.Time) (first b
 
 // Value returns a shared value, or session.ErrNotFound.
 func (c *Client) Value(ctx context.Context, key string) (value []byte, err error) {
-	if err := checkName(key); err != nil {
-		return nil, err
-	}
-	name := c.tune.names.user(key)
-	err = primary.Bounded(ctx, func(ctx context.Context) error {
-		return c.link.servers.Retry(ctx, name, func(n *primary.Node) error {
-			b, err := c.read(ctx, n, name)
-			if err != nil {
-				return err
-			}
-			if p := b.find(valueName); b.foreign || p != nil && p.damaged {
-				return errDamaged
-			}
-			if value = b.value(); value == nil {
-				return session.ErrNotFound
-			}
-			return nil
-		})
+	err = c.look(ctx, key, func(b *bundle) error {
+		if p := b.find(valueName); b.foreign || p != nil && p.damaged {
+			return errDamaged
+		}
+		if value = b.value(); value == nil {
+			return session.ErrNotFound
+		}
+		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return value, nil
+	return value, err
 }
 
 // UpdateValue sets, changes or deletes a shared value.

@@ -92,9 +92,12 @@ func run(ctx context.Context, o options) (wrong int, err error) {
 	time.Sleep(2 * time.Second) // what is counted in a second is written
 	filled := fleet.measure(gateways)
 	d.report("logins alone", took, before, filled)
-	fmt.Printf("a session takes %.0f bytes of Redis, the mark of its code included; a login is %.1f commands (%s)\n",
+	fmt.Printf("a session takes %.0f bytes of Redis, the marks of the last ten minutes included; a login is %.1f commands (%s)\n",
 		float64(filled.memory-before.memory)/float64(d.made.Load()), filled.commandsSince(before, "")/float64(d.made.Load()), filled.eachSince(before, d.made.Load()))
 
+	if ctx.Err() != nil {
+		return int(d.wrong.Load()), ctx.Err()
+	}
 	log.Print("asking one gateway for every session")
 	d.reset()
 	first := gateways.list[0]

@@ -31,7 +31,10 @@ func (d *Deployment) dial(ctx context.Context, addr string, dialer *net.Dialer, 
 }
 
 // await runs f to its end, but waits for it only until ctx is done; then late
-// gets its result. A caller that leaves must not take a connection along.
+// gets its result. A caller that leaves must not take a connection along: a deadline
+// ends the connection of a transaction, for rueidis, and one that waits for a place in
+// the queue of the shared connection waits without a look at the context
+// (TestCanceledCallsDisturbNobody, TestSlowServerIsBoundedAndRecovers).
 func await[T any](ctx context.Context, f func() T, late func(T)) (T, error) {
 	ch := make(chan T)
 	go func() {

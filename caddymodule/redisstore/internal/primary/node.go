@@ -22,7 +22,10 @@ const (
 
 	// leaseProof is how old the last proof may be for leases to live on. A
 	// connection that fell silent cannot tell of a logout: with the tick below
-	// this keeps the promise of one second.
+	// this keeps the promise of one second. rueidis' own PINGs end a silent
+	// connection after KeepAlive and ConnWriteTimeout together: the latter is the
+	// limit of every command as well, and so no less than CallLimit
+	// (TestSilenceIsNoticedTooLateByPINGs).
 	leaseProof = 800 * time.Millisecond
 
 	// downAfter is when calls stop waiting for a silent server.

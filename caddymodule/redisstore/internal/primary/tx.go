@@ -77,7 +77,9 @@ func (l *Link) Write(ctx context.Context, key string, confirm Confirm, cmds ...[
 	return answers, err
 }
 
-// Retry asks the server that has the key, until it or another one answers.
+// Retry asks the server that has the key, until it or another one answers. rueidis'
+// retries are one switch for all commands, and off: which command may be repeated after
+// a lost answer is known here (TestMarkOnceAcrossNodesWhileConnectionsDie).
 func (l *Link) Retry(ctx context.Context, key string, ask func(*Node) error) error {
 	lost, moved := 0, 0
 	for attempt := 1; ; attempt++ {
