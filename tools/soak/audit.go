@@ -38,7 +38,7 @@ func (w *world) count(r *realm, app string) {
 			if l.is(lives) && time.Until(l.expires) > 2*time.Second {
 				least++
 			}
-			if time.Now().Before(l.expires.Add(time.Minute)) && (l.is(unknown) || l.is(lives) || l.expired()) {
+			if l.is(unknown) || l.is(lives) || l.countedYet() {
 				most++
 			}
 		}

@@ -98,6 +98,11 @@ func (l *login) learn(g *gateway, in bool) {
 	}
 }
 
+// countedYet reports whether a gateway may count a session that has expired, or will.
+func (l *login) countedYet() bool {
+	return l.expired() && time.Now().Before(l.expires.Add(time.Minute))
+}
+
 // name is how its requests are called in the account.
 func (l *login) name() string {
 	l.mu.Lock()

@@ -137,8 +137,13 @@ func (p *person) act() {
 func (p *person) tidy() {
 	p.phantoms = slices.DeleteFunc(p.phantoms, func(at time.Time) bool { return time.Since(at) > lifetime+doubt })
 	for len(p.logins) > remembered {
-		i := slices.IndexFunc(p.logins, func(l *login) bool { return !l.ended().IsZero() })
-		p.logins = slices.Delete(p.logins, max(i, 0), max(i, 0)+1)
+		// not one that has just expired: a gateway may count it for a minute, and the audit
+		// asks how many may be counted
+		i := slices.IndexFunc(p.logins, func(l *login) bool { return !l.ended().IsZero() && !l.countedYet() })
+		if i < 0 {
+			return
+		}
+		p.logins = slices.Delete(p.logins, i, i+1)
 	}
 }
 

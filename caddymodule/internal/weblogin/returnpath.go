@@ -4,6 +4,7 @@ package weblogin
 
 import (
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -75,8 +76,12 @@ func plainPath(path string) bool {
 		}
 		next, err := url.PathUnescape(decoded)
 		if err != nil {
-			// A first decoding must work; a later one meets what was meant literally.
-			return decoded != path
+			// A first decoding must work. A later one meets what was meant literally, and may
+			// go on behind it.
+			if decoded == path {
+				return false
+			}
+			next = unescapeWhatCan(decoded)
 		}
 		for i := range len(next) {
 			if next[i] < 0x20 || next[i] == 0x7f {
@@ -86,6 +91,22 @@ func plainPath(path string) bool {
 		decoded, again = next, next != decoded
 	}
 	return true
+}
+
+// unescapeWhatCan decodes as lax decoders do: a "%" that encodes nothing stays.
+func unescapeWhatCan(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) {
+			if c, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
+				b.WriteByte(byte(c))
+				i += 2
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
 }
 
 // encode percent-encodes what no URL holds as it is.

@@ -40,6 +40,7 @@ func TestParseReturn(t *testing.T) {
 // Ways out of the site, and what may become one in a decoder on the way.
 var waysOut = []string{
 	"", "evil", "evil.example/", "https://evil.example", "HTTPS://evil.example/", "https:/evil.example", "https:evil.example",
+	"/%252e//evil.example/%25", "/%25252e//evil.example/%2525", "/a/%252e%252e//evil.example/%25zz", "/%2525/%25252f/../%255c",
 	"javascript:alert(1)", "data:text/html,x", "//evil.example", "///evil.example", "////evil.example", `/\evil.example`, `\/evil.example`, `\\evil.example`,
 	`/\/evil.example`, `//\evil.example`, "/\t/evil.example", "/\n/evil.example", "/\r/evil.example", "\t//evil.example", " //evil.example", "/\x00/evil.example",
 	"/\u0085/evil.example", "/\x7f/evil.example", "/.//evil.example", "/..//evil.example", "/./\\evil.example", "/a/..//evil.example", `/a/../\evil.example`, `/x\..\..//evil.example`,
