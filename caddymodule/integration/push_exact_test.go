@@ -284,10 +284,17 @@ func (f *pushFleet) require() {
 			t.Errorf("%s came again after success was told at %v: %v", id, d.told, d.asked)
 		}
 		if len(d.accepted) > 1 {
-			// What the backend said to a gateway that was killed before it could note it;
-			// one that lives has noted it after 4.5 s of patience and 2 s for the store.
+			// What the backend said to a gateway that was killed before it could note it,
+			// or before it could hear it; one that lives has noted it after 4.5 s of
+			// patience and 2 s for the store.
+			asked := d.asked[0]
+			for _, at := range d.asked {
+				if at.Before(d.accepted[0]) {
+					asked = at
+				}
+			}
 			if slices.ContainsFunc(f.ended, func(at time.Time) bool {
-				return at.After(d.accepted[0]) && at.Before(d.accepted[0].Add(6500*time.Millisecond))
+				return at.After(asked) && at.Before(d.accepted[0].Add(6500*time.Millisecond))
 			}) {
 				died++
 				continue

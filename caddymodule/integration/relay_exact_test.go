@@ -298,7 +298,11 @@ func (s *counting) require(t *testing.T, results map[int]string) {
 
 // ledgerOfTokens is WeChat, which counts what is done to the one access_token.
 type ledgerOfTokens struct {
-	mu                    sync.Mutex
+	mu sync.Mutex
+	tokenLedger
+}
+
+type tokenLedger struct {
 	version, forced       int
 	asked, made           int
 	dead                  bool // the newest one, until it is forced
@@ -364,7 +368,7 @@ func TestRelayRenewsOnceForTwoNodes(t *testing.T) {
 	} {
 		wechat.mu.Lock()
 		step.before()
-		was := *wechat
+		was := wechat.tokenLedger
 		wechat.mu.Unlock()
 		var told sync.Map
 		parallel(step.calls/10, func(i int) {
