@@ -314,7 +314,7 @@ func (f *pushFleet) require() {
 	f.requireNoRace()
 }
 
-// Two gateways on one Redis, which are ended kindly, and then also not. 400 messages each
+// Two gateways on one Redis, which are ended kindly, and then also not. 150 messages each
 // time; CADDY_WECHAT_TEST_CALLS=10000 pushes so many.
 func TestPushIsExact(t *testing.T) {
 	for name, signals := range map[string][]syscall.Signal{
@@ -322,7 +322,7 @@ func TestPushIsExact(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newPushFleet(t, 2, "store redis redis://"+startRedis(t).Addr)
-			f.run(many(t, 400), signals...)
+			f.run(many(t, 150), signals...)
 			f.require()
 		})
 	}
@@ -331,6 +331,6 @@ func TestPushIsExact(t *testing.T) {
 // One gateway with store local, which is killed.
 func TestPushIsExactAfterACrash(t *testing.T) {
 	f := newPushFleet(t, 1, "store local <DIR>/sessions.db")
-	f.run(many(t, 200), syscall.SIGKILL)
+	f.run(many(t, 50), syscall.SIGKILL)
 	f.require()
 }
