@@ -5,6 +5,7 @@ package integration
 import (
 	"encoding/json"
 	"net"
+	"strings"
 	"testing"
 )
 
@@ -16,7 +17,7 @@ func TestCommandDoctorBackend(t *testing.T) {
 	alone := listenOn(t, "127.0.0.1:0")
 	gw.wechat(t, "doctor", "--backend", alone).require(t, 0, "backend "+alone, "answers to this machine alone")
 	gw.wechat(t, "doctor", "--backend", freeAddr(t)).require(t, 0, "RISK", "does not answer: is it running?")
-	gw.wechat(t, "doctor", "--backend", "localhost").require(t, 1, "WRONG", "this is no host:port")
+	requireWrong(t, gw.wechat(t, "doctor", "--backend", "localhost"), "this is no host:port")
 
 	everywhere := listenOn(t, "0.0.0.0:0")
 	_, port, err := net.SplitHostPort(everywhere)
@@ -29,9 +30,17 @@ func TestCommandDoctorBackend(t *testing.T) {
 		return
 	}
 	open := net.JoinHostPort(address, port)
-	for _, backend := range []string{"localhost:" + port, "127.0.0.1:" + port, ":" + port, open} {
-		gw.wechat(t, "doctor", "--backend", backend).require(t, 1, "WRONG", "answers on "+open+" past the gate")
+	for _, backend := range []string{"localhost:" + port, "127.0.0.1:" + port, ":" + port, "0.0.0.0:" + port, open} {
+		requireWrong(t, gw.wechat(t, "doctor", "--backend", backend), "answers on "+open+" past the gate")
 	}
+	_, port, err = net.SplitHostPort(alone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, backend := range []string{":" + port, "0.0.0.0:" + port, "localhost:" + port} {
+		gw.wechat(t, "doctor", "--backend", backend).require(t, 0, "answers to this machine alone")
+	}
+	_, port, _ = net.SplitHostPort(everywhere)
 
 	// several at once, for a script: each has its line
 	out := gw.wechat(t, "doctor", "--json", "--backend", alone, "--backend", "localhost:"+port)
@@ -48,6 +57,14 @@ func TestCommandDoctorBackend(t *testing.T) {
 	}
 	if out.code != 1 || told.Wrong != 1 || levels["backend "+alone] != "ok" || levels["backend localhost:"+port] != "wrong" {
 		t.Errorf("exit code %d, %d wrong, %v", out.code, told.Wrong, levels)
+	}
+}
+
+// requireWrong fails unless the doctor found one thing wrong, this one, and said so.
+func requireWrong(t *testing.T, out run, text string) {
+	t.Helper()
+	if out.code != 1 || !containsAll(out.stdout, []string{"WRONG", text}) || !strings.Contains(out.stderr, "1 of ") {
+		t.Errorf("exit code %d, stdout %q, stderr %q; want 1 and %q", out.code, out.stdout, out.stderr, text)
 	}
 }
 

@@ -124,14 +124,15 @@ func diagnoseBackend(backend string) diagnosis {
 		return err == nil
 	}
 	open := ""
-	if !isLoopback(host) && reached(host) {
-		open = host
-	} else if isLoopback(host) || host == "" {
+	switch {
+	case isThisMachine(host):
 		if !reached("localhost") && !reached("127.0.0.1") {
 			d.Level, d.Text = findingRisk, "does not answer: is it running?"
 		}
 		open = firstReached(reached)
-	} else {
+	case reached(host):
+		open = host
+	default:
 		d.Text = "does not answer from here"
 	}
 	if open != "" {
@@ -139,6 +140,13 @@ func diagnoseBackend(backend string) diagnosis {
 			"have it listen on 127.0.0.1, or let a firewall admit the gateway alone"
 	}
 	return d
+}
+
+// isThisMachine tells whether a dial to the host reaches loopback: Go dials an empty and
+// an unspecified host (0.0.0.0) there, which says nothing of the network.
+func isThisMachine(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "" || isLoopback(host) || ip != nil && ip.IsUnspecified()
 }
 
 // firstReached is the first address of this machine, other than loopback, that answers.

@@ -20,14 +20,19 @@ const manifest = JSON.parse(read('package.json'))
 
 // As devtools pack it: each module in a function, so that its names are its own.
 function packed(name) {
-  const { code } = transformSync(`define(function (require, module, exports) {${read(name)}\n})`, { minify: true, target: 'es2015', charset: 'utf8' })
+  const text = name.endsWith('.mjs') ? read(name) : `define(function (require, module, exports) {${read(name)}\n})`
+  const { code } = transformSync(text, { minify: true, target: 'es2015', charset: 'utf8' })
   return Buffer.byteLength(code)
 }
 
-test('a mini program carries at most 6 KiB, a page 8.5', () => {
-  const sizes = [packed('miniprogram_dist/index.js'), packed('dist/index.js')]
-  assert.ok(sizes[0] > 3000 && sizes[0] <= 6 * 1024, `miniprogram_dist: ${sizes[0]} bytes`)
-  assert.ok(sizes[1] <= 8.5 * 1024, `dist: ${sizes[1]} bytes`)
+// The rule is 6 KiB, minified. It holds for what a mini program carries. The builds for
+// bundlers and pages have more beside that library: the adapter for fetch, which plays the
+// platform that a page does not have, and the choice among wx, uni and it.
+test('a mini program carries at most 6 KiB, minified; other builds 2.25 KiB more, for fetch', () => {
+  const sizes = files.map(packed)
+  assert.ok(sizes.every(size => size > 3000), sizes.join())
+  const most = { 'miniprogram_dist/index.js': 6 * 1024, 'dist/index.js': 8.25 * 1024, 'dist/index.mjs': 8.25 * 1024 }
+  files.forEach((name, i) => assert.ok(sizes[i] <= most[name], `${name}: ${sizes[i]} bytes`))
 })
 
 test('the syntax is ES2015, without generators and async', () => {
