@@ -101,7 +101,7 @@ screenshots: build client/node_modules ## press every button of make run's page 
 test: ## run all tests, about ten minutes on two cores; the last line counts them (PKGS, RACE, TESTFLAGS)
 	@echo 'This takes about ten minutes on two cores, and as long again the first time (it builds Caddy with the race detector).'
 	@echo 'make test-short: about a minute and a half. make test PKGS=./caddymodule/session: one package.'
-	@sh .ci/need redis-server $(if $(filter-out 0,$(RACE)),cc)
+	@sh .ci/need redis-server curl openssl python3 $(if $(filter-out 0,$(RACE)),cc)
 	@$(GO) build -C tools -o '$(abspath $(RUN))/counttests' ./counttests
 	@unformatted=$$(gofmt -l caddymodule cmd tools); [ -z "$$unformatted" ] || { echo "gofmt would change:"; echo "$$unformatted"; exit 1; }
 	$(GO) vet -trimpath $(PKGS)
@@ -135,8 +135,9 @@ VERSION    ?= $(shell git describe --tags --match 'v[0-9]*' --always --dirty 2>/
 PLATFORMS  ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 DIST       ?= dist
 dist: export BUILDFLAGS := $(BUILDFLAGS)
-dist: ## build an archive for each of PLATFORMS and checksums, in dist/ (VERSION)
-	@GO='$(GO)' GOAMD64='$(GOAMD64)' PROFILE='$(PROFILE)' sh packaging/dist '$(DIST)' '$(VERSION)' $(PLATFORMS)
+dist: ## build an archive and a bill of materials for each of PLATFORMS, and checksums, in dist/ (VERSION)
+	@$(GO) build -C tools -o '$(abspath $(RUN))/sbom' ./sbom
+	@GO='$(GO)' GOAMD64='$(GOAMD64)' PROFILE='$(PROFILE)' SBOM='$(abspath $(RUN))/sbom' sh packaging/dist '$(DIST)' '$(VERSION)' $(PLATFORMS)
 
 xcaddy: ## build bin/caddy-xcaddy from this work tree with xcaddy
 	@mkdir -p $(dir $(XCADDY_OUT))
