@@ -174,12 +174,13 @@ func TestMain(m *testing.M) {
 
 type answer struct{ status, body string }
 
-// wrapper is the curl that finds api.example.com on this machine and notes each answer.
+// wrapper is the curl that finds api.example.com on this machine and notes each answer. It
+// tries again while a server starts and makes its certificate.
 const wrapper = `#!/bin/sh
 n=$(($(ls "$ANSWERS" | grep -c body) + 1))
 n=$(printf %%03d $n)
 : > "$ANSWERS/$n.body"
-%s -sS --max-time 20 -k --retry-connrefused --retry 30 --retry-delay 1 --retry-max-time 30 --connect-to "api.example.com:443:127.0.0.1:$HTTPS_PORT" -o "$ANSWERS/$n.raw" -w '%%{http_code}\n' "$@" > "$ANSWERS/$n.status" || exit 1
+%s -sS --max-time 20 -k --retry-all-errors --retry 60 --retry-delay 1 --retry-max-time 60 --connect-to "api.example.com:443:127.0.0.1:$HTTPS_PORT" -o "$ANSWERS/$n.raw" -w '%%{http_code}\n' "$@" > "$ANSWERS/$n.status" || exit 1
 sed '1,/^\r$/{/^HTTP/,/^\r$/d;}' "$ANSWERS/$n.raw" | tee "$ANSWERS/$n.body"
 `
 
@@ -256,7 +257,7 @@ func run(t *testing.T, text string, staged bool) []answer {
 			ports[port] = fmt.Sprint(freePort(t))
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", "-c", "set -eum\ntrap 'kill $(jobs -p) 2>/dev/null; wait' EXIT\n"+text)
 	cmd.Dir = work

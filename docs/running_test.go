@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -248,12 +249,24 @@ func (s endpoint) ask(t *testing.T, method, path, token, body string) (int, stri
 	return res.StatusCode, string(text)
 }
 
+// nextPort begins elsewhere in each process: others of a test run search as well.
+var nextPort = 22_000 + rand.IntN(9_000)
+
+// freePort gives no port twice, and none that the system gives to connections (from 32768
+// on, by default): one of these would take it before the server starts.
 func freePort(t *testing.T) int {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 9_000 {
+		port := nextPort
+		if nextPort++; nextPort > 31_999 {
+			nextPort = 22_000
+		}
+		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			listener.Close()
+			return port
+		}
 	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
+	t.Fatal("no port is free")
+	return 0
 }
