@@ -28,7 +28,7 @@ var floors = [][]string{
 	{"wechat"},
 	{"wechatauth", "wechathealth", "wechatcheck", "wechatapi", "wechatpush"},
 	{""},
-	{"internal/gatewaytest"},
+	{"internal/gatewaytest"}, // for tests: nothing below can import it
 	{"integration"},
 }
 

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/gatewaytest"
 )
 
 // standing is what the client of a session may rely on.
@@ -48,7 +50,7 @@ func (l *ledger) user() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.next++
-	return user(l.next)
+	return gatewaytest.User(l.next)
 }
 
 // A gateway with store local and its group commit, and eight people who log in and
@@ -56,22 +58,22 @@ func (l *ledger) user() string {
 // ever made is asked for. What a killed logout came to is found out then, and must
 // stay so.
 func TestCrashLosesAndResurrectsNothing(t *testing.T) {
-	f := newFleet(t)
-	n := f.add("store local <DIR>/sessions.db")
+	f := gatewaytest.NewFleet(t)
+	n := f.Add("store local <DIR>/sessions.db")
 	var book ledger
 	var counts struct{ logins, logouts, unanswered, lost, resurrected int }
-	end := time.Now().Add(longer(t, 15*time.Second))
+	end := time.Now().Add(gatewaytest.Longer(t, 15*time.Second))
 	rounds := 0
 	for ; rounds < 3 || time.Now().Before(end); rounds++ {
-		var c crew
+		var c gatewaytest.Crew
 		mine := make([][]*holder, 8)
-		c.work(len(mine), func(worker int) {
+		c.Work(len(mine), func(worker int) {
 			openid := book.user()
-			token, got := n.login(openid)
+			token, got := n.Login(openid)
 			switch {
-			case got.err != nil:
+			case got.Err != nil:
 				return // killed; nobody has the token
-			case got.status != http.StatusOK:
+			case got.Status != http.StatusOK:
 				t.Errorf("login = %v", got)
 				return
 			}
@@ -85,29 +87,29 @@ func TestCrashLosesAndResurrectsNothing(t *testing.T) {
 			h = mine[worker][i]
 			mine[worker] = slices.Delete(mine[worker], i, i+1)
 			h.standing = unknown
-			switch got := n.logout(h.token); {
-			case got.err != nil:
-			case got.status == http.StatusNoContent:
+			switch got := n.Logout(h.token); {
+			case got.Err != nil:
+			case got.Status == http.StatusNoContent:
 				h.standing = ended
 			default:
 				t.Errorf("logout of a session that lives = %v", got)
 			}
 		})
 		time.Sleep(time.Duration(50+rand.IntN(700)) * time.Millisecond)
-		n.end(syscall.SIGKILL)
-		c.end()
-		n.start()
+		n.End(syscall.SIGKILL)
+		c.End()
+		n.Start()
 
 		counts.logins, counts.logouts = 0, 0 // counted anew, of all
-		parallel(8, func(part int) {
+		gatewaytest.Parallel(8, func(part int) {
 			for i := part; i < len(book.all); i += 8 {
 				h := book.all[i]
-				got := n.use(h.token)
-				in, out := got.status == http.StatusOK && got.body == h.openid, got.status == http.StatusUnauthorized
+				got := n.Use(h.token)
+				in, out := got.Status == http.StatusOK && got.Body == h.openid, got.Status == http.StatusUnauthorized
 				book.mu.Lock()
 				counts.logins++
 				switch {
-				case got.err != nil || !in && !out:
+				case got.Err != nil || !in && !out:
 					t.Errorf("after the crash: %v", got)
 				case h.standing == lives && out:
 					counts.lost++
@@ -127,7 +129,7 @@ func TestCrashLosesAndResurrectsNothing(t *testing.T) {
 			t.Fatalf("crash %d: %d sessions lost, %d resurrected", rounds+1, counts.lost, counts.resurrected)
 		}
 	}
-	f.requireNoRace()
+	f.RequireNoRace()
 	t.Logf("%d crashes, %d logins acknowledged, %d logouts, %d more unanswered: none lost, none resurrected",
 		rounds, counts.logins, counts.logouts, counts.unanswered)
 	if counts.logouts < 10 || counts.logins-counts.logouts < 10 {
@@ -138,25 +140,25 @@ func TestCrashLosesAndResurrectsNothing(t *testing.T) {
 // A code that was redeemed before the crash buys nothing after it: WeChat is not
 // even asked.
 func TestCrashForgetsNoCode(t *testing.T) {
-	f := newFleet(t)
-	n := f.add("store local <DIR>/sessions.db")
+	f := gatewaytest.NewFleet(t)
+	n := f.Add("store local <DIR>/sessions.db")
 	var codes []string
 	for i := range 20 {
-		code := f.sim.Login(appA, user(i))
-		if got := n.ask("POST", "/wechat/login", "", fmt.Sprintf(`{"code":%q}`, code)); got.status != http.StatusOK {
+		code := f.Sim.Login(gatewaytest.AppA, gatewaytest.User(i))
+		if got := n.Ask("POST", "/wechat/login", "", fmt.Sprintf(`{"code":%q}`, code)); got.Status != http.StatusOK {
 			t.Fatalf("login = %v", got)
 		}
 		codes = append(codes, code)
 	}
-	n.end(syscall.SIGKILL)
-	n.start()
-	f.sim.ResetCalls()
+	n.End(syscall.SIGKILL)
+	n.Start()
+	f.Sim.ResetCalls()
 	for _, code := range codes {
-		if got := n.ask("POST", "/wechat/login", "", fmt.Sprintf(`{"code":%q}`, code)); got.status != http.StatusBadRequest {
+		if got := n.Ask("POST", "/wechat/login", "", fmt.Sprintf(`{"code":%q}`, code)); got.Status != http.StatusBadRequest {
 			t.Errorf("login with a code of before the crash = %v, want 400", got)
 		}
 	}
-	if calls := f.sim.Calls(); len(calls) != 0 {
+	if calls := f.Sim.Calls(); len(calls) != 0 {
 		t.Errorf("WeChat was asked %d times", len(calls))
 	}
 }

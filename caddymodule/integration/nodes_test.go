@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/gatewaytest"
 )
 
 // seenWithin is the second in which a node must know what happened on another,
@@ -21,45 +23,45 @@ const seenWithin = 1500 * time.Millisecond
 // operator ends his session or all of them there. The other must turn him away
 // within a second, and for good.
 func TestLogoutReachesTheOtherGateway(t *testing.T) {
-	redis := startRedis(t)
-	f := newFleet(t)
-	nodes := []*node{f.add("store redis redis://" + redis.Addr), f.add("store redis redis://" + redis.Addr)}
+	redis := gatewaytest.StartRedis(t)
+	f := gatewaytest.NewFleet(t)
+	nodes := []*gatewaytest.Node{f.Add("store redis redis://" + redis.Addr), f.Add("store redis redis://" + redis.Addr)}
 
 	const pairs = 10_000
-	end := time.Now().Add(longer(t, 15*time.Second))
+	end := time.Now().Add(gatewaytest.Longer(t, 15*time.Second))
 	if os.Getenv("CADDY_WECHAT_TEST_FOR") != "" {
 		end = time.Now().Add(time.Hour) // all of them, however long it takes
 	}
 	ways := []struct {
 		name string
-		end  func(n *node, token, openid string) told
+		end  func(n *gatewaytest.Node, token, openid string) gatewaytest.Answer
 		want int
 	}{
-		{"logout", func(n *node, token, _ string) told { return n.logout(token) }, http.StatusNoContent},
-		{"session revoked", func(n *node, token, _ string) told {
-			return n.request("DELETE", "http://"+n.Admin+"/wechat/sessions/"+idOf(t, token), "", "")
+		{"logout", func(n *gatewaytest.Node, token, _ string) gatewaytest.Answer { return n.Logout(token) }, http.StatusNoContent},
+		{"session revoked", func(n *gatewaytest.Node, token, _ string) gatewaytest.Answer {
+			return n.Request("DELETE", "http://"+n.Admin+"/wechat/sessions/"+gatewaytest.SessionID(t, token), "", "")
 		}, http.StatusNoContent},
-		{"user revoked", func(n *node, _, openid string) told {
-			return n.request("DELETE", "http://"+n.Admin+"/wechat/users/"+appA+"/"+openid, "", "")
+		{"user revoked", func(n *gatewaytest.Node, _, openid string) gatewaytest.Answer {
+			return n.Request("DELETE", "http://"+n.Admin+"/wechat/users/"+gatewaytest.AppA+"/"+openid, "", "")
 		}, http.StatusOK},
 	}
 	var mu sync.Mutex
 	took := make([][]time.Duration, len(ways))
 	var tokens []string
 	var next atomic.Int64
-	parallel(8, func(int) {
+	gatewaytest.Parallel(8, func(int) {
 		for {
 			i := int(next.Add(1))
 			if i > pairs || time.Now().After(end) {
 				return
 			}
-			near, far, openid := nodes[i%2], nodes[(i+1)%2], user(i)
-			token, got := near.login(openid)
+			near, far, openid := nodes[i%2], nodes[(i+1)%2], gatewaytest.User(i)
+			token, got := near.Login(openid)
 			if token == "" {
 				t.Errorf("login = %v", got)
 				return
 			}
-			if got := far.use(token); got.status != http.StatusOK || got.body != openid {
+			if got := far.Use(token); got.Status != http.StatusOK || got.Body != openid {
 				t.Errorf("use on the other gateway = %v", got)
 				return
 			}
@@ -67,18 +69,18 @@ func TestLogoutReachesTheOtherGateway(t *testing.T) {
 			if i%10 == 0 {
 				way = 1 + i/10%2
 			}
-			if got := ways[way].end(near, token, openid); got.status != ways[way].want {
+			if got := ways[way].end(near, token, openid); got.Status != ways[way].want {
 				t.Errorf("%s = %v", ways[way].name, got)
 				return
 			}
 			acknowledged := time.Now()
 			for {
 				asked := time.Since(acknowledged)
-				got := far.use(token)
-				if got.status == http.StatusUnauthorized {
+				got := far.Use(token)
+				if got.Status == http.StatusUnauthorized {
 					break
 				}
-				if got.status != http.StatusOK || asked > seenWithin {
+				if got.Status != http.StatusOK || asked > seenWithin {
 					t.Errorf("%v after a %s the other gateway says %v", asked, ways[way].name, got)
 					return
 				}
@@ -90,16 +92,16 @@ func TestLogoutReachesTheOtherGateway(t *testing.T) {
 		}
 	})
 	time.Sleep(time.Second)
-	parallel(8, func(part int) {
+	gatewaytest.Parallel(8, func(part int) {
 		for i := part; i < len(tokens); i += 8 {
 			for _, n := range nodes {
-				if got := n.use(tokens[i]); got.status != http.StatusUnauthorized {
+				if got := n.Use(tokens[i]); got.Status != http.StatusUnauthorized {
 					t.Errorf("a second after the end of a session: %v", got)
 				}
 			}
 		}
 	})
-	f.requireNoRace()
+	f.RequireNoRace()
 	for way, list := range took {
 		if slices.Sort(list); len(list) < 3 {
 			t.Errorf("%s: %d of them, too few for a verdict", ways[way].name, len(list))

@@ -14,14 +14,16 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/gatewaytest"
 )
 
 // patron is a holder whose requests come one after the other.
 type patron struct {
 	mu sync.Mutex
 	holder
-	at    *node     // where he logged out
-	since time.Time // when that was acknowledged
+	at    *gatewaytest.Node // where he logged out
+	since time.Time         // when that was acknowledged
 }
 
 // witness counts answers by what they are, and says which are wrong.
@@ -34,52 +36,52 @@ type witness struct {
 
 // hear judges one answer: one of the statuses, or 503 that says when to come back.
 // It reports whether it was the former.
-func (w *witness) hear(what string, got told, want ...int) bool {
+func (w *witness) hear(what string, got gatewaytest.Answer, want ...int) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.longest = max(w.longest, got.took)
-	w.answers[fmt.Sprintf("%s: %d", what, got.status)]++
-	if got.err == nil && slices.Contains(want, got.status) {
+	w.longest = max(w.longest, got.Took)
+	w.answers[fmt.Sprintf("%s: %d", what, got.Status)]++
+	if got.Err == nil && slices.Contains(want, got.Status) {
 		return true
 	}
-	after, _ := strconv.Atoi(got.header.Get("Retry-After"))
-	if got.err != nil || got.status != http.StatusServiceUnavailable || after < 1 || after > 60 {
-		w.t.Errorf("%s = %v, Retry-After %q; want %d, or 503 and when to come back", what, got, got.header.Get("Retry-After"), want)
+	after, _ := strconv.Atoi(got.Header.Get("Retry-After"))
+	if got.Err != nil || got.Status != http.StatusServiceUnavailable || after < 1 || after > 60 {
+		w.t.Errorf("%s = %v, Retry-After %q; want %d, or 503 and when to come back", what, got, got.Header.Get("Retry-After"), want)
 	}
 	return false
 }
 
 // visit is one request of somebody who may be in or out.
-func (p *patron) visit(w *witness, n *node) {
+func (p *patron) visit(w *witness, n *gatewaytest.Node) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch p.standing {
 	case lives:
-		if got := n.use(p.token); w.hear("request of a live session", got, http.StatusOK) && got.body != p.openid {
-			w.t.Errorf("the backend was told %q; want %q", got.body, p.openid)
+		if got := n.Use(p.token); w.hear("request of a live session", got, http.StatusOK) && got.Body != p.openid {
+			w.t.Errorf("the backend was told %q; want %q", got.Body, p.openid)
 		}
 	case ended:
 		if n != p.at && time.Since(p.since) < seenWithin {
 			return // the other gateway need not know yet
 		}
-		w.hear("request after a logout", n.use(p.token), http.StatusUnauthorized)
+		w.hear("request after a logout", n.Use(p.token), http.StatusUnauthorized)
 	case unknown:
-		got := n.use(p.token)
+		got := n.Use(p.token)
 		w.hear("request after a logout that got 503", got, http.StatusOK, http.StatusUnauthorized)
-		if got.status == http.StatusUnauthorized {
+		if got.Status == http.StatusUnauthorized {
 			p.standing, p.at, p.since = ended, n, time.Now()
 		}
 	}
 }
 
 // leave logs out.
-func (p *patron) leave(w *witness, n *node) {
+func (p *patron) leave(w *witness, n *gatewaytest.Node) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.standing != lives {
 		return
 	}
-	if w.hear("logout", n.logout(p.token), http.StatusNoContent) {
+	if w.hear("logout", n.Logout(p.token), http.StatusNoContent) {
 		p.standing, p.at, p.since = ended, n, time.Now()
 	} else {
 		p.standing = unknown
@@ -91,9 +93,9 @@ func (p *patron) leave(w *witness, n *node) {
 // who is logged out is never let in, and the rest hear 503. When it is back, so is
 // everybody, without a hand.
 func TestRedisOutages(t *testing.T) {
-	redis := startRedis(t)
-	f := newFleet(t)
-	nodes := []*node{f.add("store redis redis://" + redis.Addr), f.add("store redis redis://" + redis.Addr)}
+	redis := gatewaytest.StartRedis(t)
+	f := gatewaytest.NewFleet(t)
+	nodes := []*gatewaytest.Node{f.Add("store redis redis://" + redis.Addr), f.Add("store redis redis://" + redis.Addr)}
 	w := &witness{t: t, answers: make(map[string]int)}
 
 	var mu sync.Mutex
@@ -107,12 +109,12 @@ func TestRedisOutages(t *testing.T) {
 		return patrons[rand.IntN(len(patrons))]
 	}
 	var next int
-	join := func(n *node) {
+	join := func(n *gatewaytest.Node) {
 		mu.Lock()
 		next++
-		p := &patron{holder: holder{openid: user(next)}}
+		p := &patron{holder: holder{openid: gatewaytest.User(next)}}
 		mu.Unlock()
-		token, got := n.login(p.openid)
+		token, got := n.Login(p.openid)
 		if w.hear("login", got, http.StatusOK) {
 			p.token = token
 			mu.Lock()
@@ -123,8 +125,8 @@ func TestRedisOutages(t *testing.T) {
 	for range 50 {
 		join(nodes[rand.IntN(2)])
 	}
-	var c crew
-	c.work(12, func(worker int) {
+	var c gatewaytest.Crew
+	c.Work(12, func(worker int) {
 		n := nodes[rand.IntN(2)]
 		p := somebody()
 		switch dice := rand.IntN(100); {
@@ -140,36 +142,36 @@ func TestRedisOutages(t *testing.T) {
 	recovered := func() time.Duration {
 		begin := time.Now()
 		for _, n := range nodes {
-			await(t, "the gateways to recover", func() bool {
-				token, _ := n.login(eve)
-				return token != "" && n.use(token).status == http.StatusOK
+			gatewaytest.Await(t, "the gateways to recover", func() bool {
+				token, _ := n.Login(gatewaytest.Eve)
+				return token != "" && n.Use(token).Status == http.StatusOK
 			})
 		}
 		return time.Since(begin)
 	}
-	end := time.Now().Add(longer(t, 15*time.Second))
+	end := time.Now().Add(gatewaytest.Longer(t, 15*time.Second))
 	var back []time.Duration
 	for round := 0; round < 2 || time.Now().Before(end); round++ {
 		time.Sleep(500 * time.Millisecond)
 		down := time.Duration(300+rand.IntN(2500)) * time.Millisecond
 		if round%2 == 0 {
-			redis.freeze()
+			redis.Freeze()
 			time.Sleep(down)
-			redis.thaw()
+			redis.Thaw()
 		} else {
-			redis.kill()
+			redis.Kill()
 			time.Sleep(down)
-			redis.start()
+			redis.Start()
 		}
 		back = append(back, recovered())
 	}
-	c.end()
+	c.End()
 	for _, p := range patrons {
 		for _, n := range nodes {
 			p.visit(w, n)
 		}
 	}
-	f.requireNoRace()
+	f.RequireNoRace()
 	slices.Sort(back)
 	var table strings.Builder
 	for _, what := range slices.Sorted(maps.Keys(w.answers)) {

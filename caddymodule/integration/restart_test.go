@@ -15,21 +15,22 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/gatewaytest"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/wechattest"
 )
 
 // process is a gateway in a process of its own.
 type process struct {
 	*exec.Cmd
-	written lockedBuffer
+	written gatewaytest.LockedBuffer
 	ended   chan error
 }
 
 // launch runs `caddy run` until it serves at the addresses of gw. data is its
 // home: Caddy's data directory is in it.
-func launch(t *testing.T, gw *gateway, config, data string) *process {
+func launch(t *testing.T, gw *gatewaytest.Gateway, config, data string) *process {
 	t.Helper()
-	p := &process{Cmd: caddyCommand(t, "run", "--config", config, "--adapter", "caddyfile"), ended: make(chan error, 1)}
+	p := &process{Cmd: gatewaytest.CaddyCommand(t, "run", "--config", config, "--adapter", "caddyfile"), ended: make(chan error, 1)}
 	p.Env = append(p.Env, "XDG_DATA_HOME="+data, "XDG_CONFIG_HOME="+data)
 	p.Stdout, p.Stderr = &p.written, &p.written
 	if err := p.Start(); err != nil {
@@ -37,13 +38,13 @@ func launch(t *testing.T, gw *gateway, config, data string) *process {
 	}
 	go func() { p.ended <- p.Wait() }()
 	t.Cleanup(func() { p.Process.Kill() })
-	await(t, "the process to serve", func() bool {
+	gatewaytest.Await(t, "the process to serve", func() bool {
 		select {
 		case err := <-p.ended:
 			t.Fatalf("the process ended with %v: %s", err, p.written.String())
 		default:
 		}
-		got, err := gw.h1.try(call{Target: "/wechat/nothing"})
+		got, err := gw.H1.Try(gatewaytest.Call{Target: "/wechat/nothing"})
 		return err == nil && got.Status == http.StatusNotFound
 	})
 	return p
@@ -64,9 +65,9 @@ func (p *process) stop(t *testing.T, signal os.Signal) {
 
 // requireSession asks over HTTP/1.1 alone: a client that speaks QUIC does not
 // learn that the process at the other end was killed.
-func requireSession(t *testing.T, gw *gateway, token string, want bool) {
+func requireSession(t *testing.T, gw *gatewaytest.Gateway, token string, want bool) {
 	t.Helper()
-	if have := alive(t, gw, token); have != want {
+	if have := gatewaytest.Alive(t, gw, token); have != want {
 		t.Errorf("the session is alive: %v, want %v", have, want)
 	}
 }
@@ -83,13 +84,13 @@ func TestRestartKeepsSessions(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			// the addresses and the clients of a gateway that then makes room
-			gw := start(t, setup{Wechat: "store memory\n"})
+			gw := gatewaytest.Start(t, gatewaytest.Setup{Wechat: "store memory\n"})
 			if err := caddy.Stop(); err != nil {
 				t.Fatal(err)
 			}
-			gw.hangUp()
+			gw.HangUp()
 			data := t.TempDir()
-			text := gw.caddyfile(setup{})
+			text := gw.Caddyfile(gatewaytest.Setup{})
 			if strings.Contains(tt.file, "<DATA>") {
 				text = strings.Replace(text, "storage file_system "+gw.Dir+"/storage\n", "", 1)
 			}
@@ -99,28 +100,28 @@ func TestRestartKeepsSessions(t *testing.T) {
 			}
 
 			p := launch(t, gw, config, data)
-			stays, code := login(t, gw, alice), gw.sim.Login(appA, eve)
-			got := gw.h1.do(t, loginWith(code))
-			requireStatus(t, got, 200)
-			leaves := object(t, got)["token"].(string)
+			stays, code := gatewaytest.Login(t, gw, gatewaytest.Alice), gw.Sim.Login(gatewaytest.AppA, gatewaytest.Eve)
+			got := gw.H1.Do(t, gatewaytest.LoginWith(code))
+			gatewaytest.RequireStatus(t, got, 200)
+			leaves := gatewaytest.JSON(t, got)["token"].(string)
 			for range 2 {
 				p.stop(t, tt.signal)
-				gw.hangUp()
+				gw.HangUp()
 				p = launch(t, gw, config, data)
 				requireSession(t, gw, stays, true)
 			}
 			requireSession(t, gw, leaves, true)
-			requireStatus(t, gw.h1.do(t, call{Method: "POST", Target: "/wechat/logout", Token: leaves}), 204)
+			gatewaytest.RequireStatus(t, gw.H1.Do(t, gatewaytest.Call{Method: "POST", Target: "/wechat/logout", Token: leaves}), 204)
 			p.stop(t, tt.signal)
-			gw.hangUp()
+			gw.HangUp()
 			p = launch(t, gw, config, data)
 			requireSession(t, gw, stays, true)
 			requireSession(t, gw, leaves, false)
-			gw.sim.ResetCalls()
-			requireProblem(t, gw.h1.do(t, loginWith(code)), 400, "invalid_grant")
-			requireCalls(t, gw, wechattest.PathCode2Session, 0)
+			gw.Sim.ResetCalls()
+			gatewaytest.RequireProblem(t, gw.H1.Do(t, gatewaytest.LoginWith(code)), 400, "invalid_grant")
+			gatewaytest.RequireCalls(t, gw, wechattest.PathCode2Session, 0)
 			p.stop(t, syscall.SIGTERM)
-			gw.hangUp()
+			gw.HangUp()
 
 			file := strings.NewReplacer("<DIR>", gw.Dir, "<DATA>", data).Replace(tt.file)
 			if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {

@@ -5,24 +5,26 @@ package integration
 import (
 	"strings"
 	"testing"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/gatewaytest"
 )
 
 func TestReloadTellsAnotherStore(t *testing.T) {
 	const told = "the session store is another one"
-	one, two := startRedis(t), startRedis(t)
-	redis := func(s *redisServer, more string) string {
+	one, two := gatewaytest.StartRedis(t), gatewaytest.StartRedis(t)
+	redis := func(s *gatewaytest.RedisServer, more string) string {
 		return "store redis redis://:pa55w0rd@" + s.Addr + more + "\n"
 	}
-	for _, s := range []*redisServer{one, two} {
-		s.say("acl", "setuser", "default", "on", ">pa55w0rd")
+	for _, s := range []*gatewaytest.RedisServer{one, two} {
+		s.Say("acl", "setuser", "default", "on", ">pa55w0rd")
 	}
-	gw := start(t, setup{Wechat: inMemory})
+	gw := gatewaytest.Start(t, gatewaytest.Setup{Wechat: gatewaytest.InMemory})
 	count := 0
 	for _, step := range []struct {
 		store    string
 		old, new string // empty: nothing is told
 	}{
-		{inMemory, "", ""},
+		{gatewaytest.InMemory, "", ""},
 		{"store memory {\n max_sessions 5000\n}\n", "", ""},
 		{inFile, "memory", "local"},
 		{inFile, "", ""},
@@ -31,13 +33,13 @@ func TestReloadTellsAnotherStore(t *testing.T) {
 		{redis(one, " {\n wait_replicas 0\n}"), "", ""},
 		{redis(one, " {\n prefix other:\n}"), "redis", "redis"},
 		{redis(two, ""), "redis", "redis"},
-		{inMemory, "redis", "memory"},
+		{gatewaytest.InMemory, "redis", "memory"},
 	} {
-		reload(t, gw, setup{Wechat: step.store})
+		gatewaytest.Reload(t, gw, gatewaytest.Setup{Wechat: step.store})
 		if step.new != "" {
 			count++
 		}
-		log := gw.logs(t)
+		log := gw.Logs(t)
 		if n := strings.Count(log, told); n != count {
 			t.Fatalf("after %s the log tells of %d changes, want %d", step.store, n, count)
 		}

@@ -9,17 +9,19 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/gatewaytest"
 )
 
 const inFile = "store local <DIR>/sessions.db\nlogin_rate off\n"
 
 // beside writes the Caddyfile of a second gateway with the same storage, on ports
 // of its own; it logs to standard error.
-func beside(t *testing.T, gw *gateway, s setup) (config string) {
+func beside(t *testing.T, gw *gatewaytest.Gateway, s gatewaytest.Setup) (config string) {
 	t.Helper()
 	second := *gw
-	second.HTTP, second.HTTPS, second.Admin = freeAddr(t), freeAddr(t), freeAddr(t)
-	text := strings.Replace(second.caddyfile(s), "output file "+gw.Dir+"/log.json {\n\t\t\t\troll_disabled\n\t\t\t}", "output stderr", 1)
+	second.HTTP, second.HTTPS, second.Admin = gatewaytest.FreeAddr(t), gatewaytest.FreeAddr(t), gatewaytest.FreeAddr(t)
+	text := strings.Replace(second.Caddyfile(s), "output file "+gw.Dir+"/log.json {\n\t\t\t\troll_disabled\n\t\t\t}", "output stderr", 1)
 	config = filepath.Join(t.TempDir(), "Caddyfile")
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -30,35 +32,35 @@ func beside(t *testing.T, gw *gateway, s setup) (config string) {
 // An operator validates the configuration of the gateway that is running, and
 // then starts it a second time by mistake.
 func TestLocalValidateAndSecondGateway(t *testing.T) {
-	s := setup{Wechat: inFile, Admin: true}
-	gw := start(t, s)
-	token := login(t, gw, alice)
+	s := gatewaytest.Setup{Wechat: inFile, Admin: true}
+	gw := gatewaytest.Start(t, s)
+	token := gatewaytest.Login(t, gw, gatewaytest.Alice)
 	config := beside(t, gw, s)
 	for _, command := range []string{"validate", "adapt --validate"} {
 		args := append(strings.Fields(command), "--config", config, "--adapter", "caddyfile")
-		if got := runCaddy(t, "", args...); got.code != 0 {
-			t.Errorf("caddy %s: exit code %d, %s", command, got.code, got.stderr)
+		if got := gatewaytest.RunCaddy(t, "", args...); got.Code != 0 {
+			t.Errorf("caddy %s: exit code %d, %s", command, got.Code, got.Stderr)
 		}
 	}
-	second := caddyCommand(t, "run", "--config", config, "--adapter", "caddyfile")
+	second := gatewaytest.CaddyCommand(t, "run", "--config", config, "--adapter", "caddyfile")
 	timer := time.AfterFunc(30*time.Second, func() { second.Process.Kill() })
 	defer timer.Stop()
 	said, err := second.CombinedOutput()
-	if err == nil || !containsAll(string(said), []string{"another process has it open", gw.Dir + "/sessions.db", "store redis"}) {
+	if err == nil || !gatewaytest.ContainsAll(string(said), []string{"another process has it open", gw.Dir + "/sessions.db", "store redis"}) {
 		t.Errorf("caddy run: %v, %s; want an error that names the file and the way out", err, said)
 	}
-	requireAlive(t, gw, token, true)
-	requireAlive(t, gw, login(t, gw, eve), true)
+	gatewaytest.RequireAlive(t, gw, token, true)
+	gatewaytest.RequireAlive(t, gw, gatewaytest.Login(t, gw, gatewaytest.Eve), true)
 
-	reload(t, gw, setup{Wechat: inFile + "api_timeout 4s\n", Admin: true}) // of the running process: the file stays open
-	requireAlive(t, gw, token, true)
+	gatewaytest.Reload(t, gw, gatewaytest.Setup{Wechat: inFile + "api_timeout 4s\n", Admin: true}) // of the running process: the file stays open
+	gatewaytest.RequireAlive(t, gw, token, true)
 }
 
 // A file that cannot be had keeps a configuration from being loaded; the one that
 // is running stays, as does what is in the file.
 func TestLocalBadReload(t *testing.T) {
-	gw := start(t, setup{Wechat: inFile})
-	token := login(t, gw, alice)
+	gw := gatewaytest.Start(t, gatewaytest.Setup{Wechat: inFile})
+	token := gatewaytest.Login(t, gw, gatewaytest.Alice)
 	foreign := filepath.Join(gw.Dir, "foreign.db")
 	if err := os.WriteFile(foreign, []byte("a text, and no session file"), 0o600); err != nil {
 		t.Fatal(err)
@@ -69,46 +71,46 @@ func TestLocalBadReload(t *testing.T) {
 		"<DIR>":                  "not a session file",
 	} {
 		for range 3 {
-			if err := gw.load(setup{Wechat: "store local " + file + "\n"}); err == nil || !strings.Contains(err.Error(), want) {
+			if err := gw.Load(gatewaytest.Setup{Wechat: "store local " + file + "\n"}); err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s: %v; want an error with %q", file, err, want)
 			}
 		}
-		gw.hangUp()
-		requireAlive(t, gw, token, true)
+		gw.HangUp()
+		gatewaytest.RequireAlive(t, gw, token, true)
 	}
 	if b, err := os.ReadFile(foreign); err != nil || string(b) != "a text, and no session file" {
 		t.Errorf("the foreign file is %q, %v", b, err)
 	}
-	reload(t, gw, setup{Wechat: inFile})
-	requireAlive(t, gw, token, true)
+	gatewaytest.Reload(t, gw, gatewaytest.Setup{Wechat: inFile})
+	gatewaytest.RequireAlive(t, gw, token, true)
 }
 
 // What an operator sees of the file: sessions by app, and a health that finds it
 // gone.
 func TestLocalMetricsAndHealth(t *testing.T) {
-	s := setup{Wechat: inFile, Admin: true, Apps: []string{appA, appB}, Auth: "wechat_auth {\n app *\n}", Global: "metrics"}
-	gw := start(t, s)
-	token := login(t, gw, alice)
-	login(t, gw, eve)
-	loginApp(t, gw, appB, alice)
+	s := gatewaytest.Setup{Wechat: inFile, Admin: true, Apps: []string{gatewaytest.AppA, gatewaytest.AppB}, Auth: "wechat_auth {\n app *\n}", Global: "metrics"}
+	gw := gatewaytest.Start(t, s)
+	token := gatewaytest.Login(t, gw, gatewaytest.Alice)
+	gatewaytest.Login(t, gw, gatewaytest.Eve)
+	gatewaytest.LoginApp(t, gw, gatewaytest.AppB, gatewaytest.Alice)
 	requireSessions := func(a, b string) {
 		t.Helper()
-		all := series(t, gw)
-		for app, want := range map[string]string{appA: a, appB: b} {
+		all := gatewaytest.Series(t, gw)
+		for app, want := range map[string]string{gatewaytest.AppA: a, gatewaytest.AppB: b} {
 			if have := all[`caddy_wechat_sessions{appid="`+app+`"}`]; have != want {
 				t.Errorf("%q sessions of app %s, want %s", have, app, want)
 			}
 		}
 	}
 	requireSessions("2", "1")
-	requireStatus(t, gw.h1.do(t, call{Method: "POST", Target: "/wechat/logout", Token: token}), 204)
+	gatewaytest.RequireStatus(t, gw.H1.Do(t, gatewaytest.Call{Method: "POST", Target: "/wechat/logout", Token: token}), 204)
 	requireSessions("1", "1")
-	reload(t, gw, s)
+	gatewaytest.Reload(t, gw, s)
 	requireSessions("1", "1")
 
 	requireHealth := func(status int, store string) {
 		t.Helper()
-		if got := gw.ask(t, "GET", "/wechat/health"); got.Status != status || !strings.HasPrefix(got.Body, "store: "+store) {
+		if got := gw.Ask(t, "GET", "/wechat/health"); got.Status != status || !strings.HasPrefix(got.Body, "store: "+store) {
 			t.Errorf("health is %d %q, want %d, store: %s", got.Status, got.Body, status, store)
 		}
 	}

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/gatewaytest"
 )
 
 // Who was logged in still is, with what was known of them; who had logged out is out;
@@ -29,11 +31,11 @@ func TestVersionBefore(t *testing.T) {
 			lives, ended := oldToken(t, version, "lives.txt"), oldToken(t, version, "ended.txt")
 
 			// the addresses and the clients of a gateway that then makes room
-			gw := start(t, setup{Wechat: "store memory\n"})
+			gw := gatewaytest.Start(t, gatewaytest.Setup{Wechat: "store memory\n"})
 			if err := caddy.Stop(); err != nil {
 				t.Fatal(err)
 			}
-			gw.hangUp()
+			gw.HangUp()
 			if err := os.RemoveAll(filepath.Join(gw.Dir, "storage")); err != nil {
 				t.Fatal(err)
 			}
@@ -42,25 +44,25 @@ func TestVersionBefore(t *testing.T) {
 			}
 			again := func() {
 				t.Helper()
-				if err := gw.load(setup{}); err != nil {
+				if err := gw.Load(gatewaytest.Setup{}); err != nil {
 					t.Fatal(err)
 				}
 			}
 			again()
 
 			requireSession(t, gw, lives, true)
-			session := sessionOf(t, gw, lives)
-			if session["openid"] != alice || session["userinfo"] == nil {
+			session := gatewaytest.SessionOf(t, gw, lives)
+			if session["openid"] != gatewaytest.Alice || session["userinfo"] == nil {
 				t.Errorf("the old session is of %v, with user info: %v", session["openid"], session["userinfo"] != nil)
 			}
 			requireSession(t, gw, ended, false)
-			requireSession(t, gw, login(t, gw, eve), true)
+			requireSession(t, gw, gatewaytest.Login(t, gw, gatewaytest.Eve), true)
 
-			requireStatus(t, gw.h1.do(t, call{Method: "POST", Target: "/wechat/logout", Token: lives}), 204)
+			gatewaytest.RequireStatus(t, gw.H1.Do(t, gatewaytest.Call{Method: "POST", Target: "/wechat/logout", Token: lives}), 204)
 			if err := caddy.Stop(); err != nil {
 				t.Fatal(err)
 			}
-			gw.hangUp()
+			gw.HangUp()
 			again()
 			requireSession(t, gw, lives, false)
 		})

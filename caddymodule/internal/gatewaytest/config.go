@@ -3,7 +3,10 @@
 package gatewaytest
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"reflect"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
@@ -88,10 +91,12 @@ func Contained(tb testing.TB, text []byte) *caddy.Config {
 // Provision loads an app as Caddy does and cleans it up when the test ends.
 func Provision(tb testing.TB, app Object) (caddy.Context, *wechat.App) {
 	tb.Helper()
-	parent, err := caddy.ProvisionContext(Config(tb, Object{"wechat": app}))
+	cfg := Config(tb, Object{"wechat": app})
+	parent, err := caddy.ProvisionContext(cfg)
 	if err != nil {
 		tb.Fatal(err)
 	}
+	tb.Cleanup(func() { End(cfg) })
 	ctx, cancel := caddy.NewContext(parent)
 	tb.Cleanup(cancel)
 	module, err := ctx.App("wechat")
@@ -99,6 +104,15 @@ func Provision(tb testing.TB, app Object) (caddy.Context, *wechat.App) {
 		tb.Fatal(err)
 	}
 	return ctx, module.(*wechat.App)
+}
+
+// End cleans up what caddy.ProvisionContext has made of a configuration. Caddy does so when
+// another takes the place of one that runs; these never run, and nothing is exported to
+// end them, so their goroutines would stay.
+func End(cfg *caddy.Config) {
+	field := reflect.ValueOf(cfg).Elem().FieldByName("cancelFunc")
+	cancel := *(*context.CancelCauseFunc)(field.Addr().UnsafePointer())
+	cancel(errors.New("the test is over"))
 }
 
 // Load provisions another module of the same configuration.

@@ -1,0 +1,107 @@
+// smuggling_test.go: requests whose end is in dispute (H24).
+
+package wechatauth_test
+
+import (
+	"io"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/gatewaytest"
+)
+
+const smuggledRequest = "GET /admin HTTP/1.1\nHost: <HTTP>\nX-WeChat-OpenID: " + gatewaytest.Eve + "\n\n"
+
+// Two readers of one connection disagree where a request ends, and what is a
+// body to the gateway is a request, with an identity, to the backend.
+func TestSmuggling(t *testing.T) {
+	gw := gatewaytest.Start(t, gatewaytest.Setup{Auth: gatewaytest.PublicAuth})
+	token := gatewaytest.Login(t, gw, gatewaytest.Alice)
+	for name, framing := range map[string]string{
+		"two lengths":           "Content-Length: 5\nContent-Length: 6\n\nhello",
+		"list of lengths":       "Content-Length: 5, 6\n\nhello",
+		"signed length":         "Content-Length: +5\n\nhello",
+		"negative length":       "Content-Length: -1\n\nhello",
+		"hex length":            "Content-Length: 0x5\n\nhello",
+		"length and chunks":     "Content-Length: 5\nTransfer-Encoding: chunked\n\n0\n\n",
+		"chunks and length":     "Transfer-Encoding: chunked\nContent-Length: 100\n\n0\n\n",
+		"unknown coding":        "Transfer-Encoding: xchunked\n\n0\n\n",
+		"two codings":           "Transfer-Encoding: chunked\nTransfer-Encoding: identity\n\n0\n\n",
+		"list of codings":       "Transfer-Encoding: gzip, chunked\n\n0\n\n",
+		"space before colon":    "Transfer-Encoding : chunked\nContent-Length: 5\n\n0\n\n",
+		"folded coding":         "Transfer-Encoding:\n chunked\nContent-Length: 5\n\n0\n\n",
+		"underscore in length":  "Content_Length: 5\n\nhello",
+		"two hosts":             "Host: evil.example\n\n",
+		"length in Connection":  "Connection: Content-Length\nContent-Length: 5\n\nhello",
+		"chunks in Connection":  "Connection: Transfer-Encoding\nTransfer-Encoding: chunked\n\n5\nhello\n0\n\n",
+		"bad chunk":             "Transfer-Encoding: chunked\n\nzz\nhello\n0\n\n",
+		"chunk extension":       "Transfer-Encoding: chunked\n\n5;x=\"GET /admin\"\nhello\n0\n\n",
+		"length of a GET":       "Content-Length: 5\n\nhello",
+		"no length":             "\n",
+		"HTTP/1.0 chunks in it": "Transfer-Encoding: chunked\nConnection: keep-alive\n\n0\n\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, line := range []string{
+				"POST /public/x HTTP/1.1\nHost: <HTTP>\n", "GET /public/x HTTP/1.1\nHost: <HTTP>\n",
+				"POST /api HTTP/1.1\nHost: <HTTP>\nAuthorization: Bearer " + token + "\n", "POST /wechat/login HTTP/1.1\nHost: <HTTP>\n",
+				"POST /public/x HTTP/1.0\nHost: <HTTP>\n",
+			} {
+				conn := gatewaytest.DialRaw(t, gw.HTTP)
+				conn.Send(t, gatewaytest.CRLF(gw.Fill(line+framing+smuggledRequest)))
+				if tcp, ok := conn.Conn.(interface{ CloseWrite() error }); ok {
+					tcp.CloseWrite()
+				}
+				answers, _ := io.ReadAll(conn)
+				conn.Close()
+				if len(answers) == 0 {
+					t.Errorf("%s: no answer", line)
+				}
+				// a request may reach the upstream after its client was told off, so
+				// it is judged by its target
+				for _, r := range gw.Upstream.Requests() {
+					head, _, complete := strings.Cut(r.Raw, "\r\n\r\n")
+					if !complete {
+						continue
+					}
+					r.Raw = head // a body may say what it likes
+					requireBelongs(t, r, r.Target == "/api")
+					if r.Target == "/admin" || r.Get("Content-Length") != "" && r.Get("Transfer-Encoding") != "" {
+						t.Errorf("%s: the upstream saw\n%s", line, r.Raw)
+					}
+				}
+				gw.Upstream.Reset()
+			}
+		})
+	}
+}
+
+// A login that is refused before its body was read: the body is not the next
+// request of the connection.
+func TestRefusedBodyIsNoRequest(t *testing.T) {
+	gw := gatewaytest.Start(t, gatewaytest.Setup{Auth: gatewaytest.PublicAuth})
+	inner := gatewaytest.CRLF(gw.Fill("GET /public/inner HTTP/1.1\nHost: <HTTP>\n\n"))
+	for name, head := range map[string]string{
+		"not JSON":  "POST /wechat/login HTTP/1.1\nHost: <HTTP>\nContent-Type: text/plain\n",
+		"method":    "PUT /wechat/login HTTP/1.1\nHost: <HTTP>\n",
+		"unknown":   "POST /wechat/nothing HTTP/1.1\nHost: <HTTP>\n",
+		"no token":  "POST /api HTTP/1.1\nHost: <HTTP>\n",
+		"too large": "POST /wechat/login HTTP/1.1\nHost: <HTTP>\nContent-Type: application/json\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			body := inner
+			if name == "too large" {
+				body = strings.Repeat(inner, (70<<10)/len(inner))
+			}
+			x := gatewaytest.DialRaw(t, gw.HTTP)
+			x.Send(t, gatewaytest.CRLF(gw.Fill(head))+"Content-Length: "+strconv.Itoa(len(body))+"\r\n\r\n"+body+gatewaytest.CRLF(gw.Fill("GET /public/next HTTP/1.1\nHost: <HTTP>\nConnection: close\n\n")))
+			io.ReadAll(x)
+			for _, seen := range gw.Upstream.Requests() {
+				if seen.Target != "/public/next" {
+					t.Errorf("the body became a request:\n%s", seen.Raw)
+				}
+			}
+			gw.Upstream.Reset()
+		})
+	}
+}
