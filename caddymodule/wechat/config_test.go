@@ -394,7 +394,7 @@ func TestMemoryStoreSaysWhatItSurvives(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "log.json")
 	load := func() (*wechat.App, context.CancelFunc) {
 		cfg := gatewaytest.Config(t, object{})
-		cfg.Logging.Logs["default"].WriterRaw = fmt.Appendf(nil, `{"output":"file","filename":%q}`, file)
+		cfg.Logging.Logs["default"].WriterRaw = fmt.Appendf(nil, `{"output":"file","filename":%q,"roll":false}`, file)
 		cfg.Logging.Logs["default"].EncoderRaw = json.RawMessage(`{"format":"json"}`)
 		parent, err := caddy.ProvisionContext(cfg)
 		if err != nil {
