@@ -1,61 +1,76 @@
-// placeholders_test.go: {http.auth.user.*} behind the gate and in error routes.
+// placeholders_test.go: what the gate says of the user, to Caddy.
 
-package wechatauth_test
+package wechatauth
 
 import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
-	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/gatewaytest"
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/gate"
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
-const allPlaceholders = "{http.auth.user.id}|{http.auth.user.openid}|{http.auth.user.appid}|{http.auth.user.unionid}|{http.auth.user.session_id}|{http.auth.user.userinfo}|{http.auth.user.phone}"
+// proxied makes a request in the context that Caddy gives it.
+func proxied(method, target string) *http.Request {
+	r := httptest.NewRequest(method, target, nil)
+	return caddyhttp.PrepareRequest(r, caddy.NewReplacer(), httptest.NewRecorder(), new(caddyhttp.Server))
+}
 
-// A backend that is told the user by header_up sees nobody as nobody: the text of the
-// placeholder would be one and the same user for all of them.
-func TestPlaceholdersOfNobody(t *testing.T) {
-	const up = "reverse_proxy <UPSTREAM> {\n header_up X-User \"" + allPlaceholders + "\"\n}\n"
-	gw := gatewaytest.Start(t, gatewaytest.Setup{
-		Wechat: gatewaytest.InMemory,
-		Site: "route {\n@broken path /broken\nerror @broken 418\nwechat_auth {\n public /public/*\n}\n@down path /public/down\nerror @down 502\nrequest_header X-Early \"" + allPlaceholders + "\"\n" + up + "}\n" +
-			"handle_errors {\n" + up + "}\n",
-	})
-	token := gatewaytest.Login(t, gw, gatewaytest.Alice)
-	gw.Each(t, func(t *testing.T, c *gatewaytest.Client) {
-		for _, x := range []gatewaytest.Call{{Target: "/public/x"}, {Target: "/public/x", Token: "x.y.z"}, {Target: "/api"}, {Target: "/broken"}, {Target: "/broken", Token: token}, {Target: "/public/down"}} {
-			c.Do(t, x)
-			seen := gw.Upstream.Only(t)
-			if got := seen.Get("X-User"); got != "||||||" {
-				t.Errorf("%s %q: the upstream saw X-User %q", x.Target, x.Token, got)
-			}
-			if got := seen.Get("X-Early"); got != "||||||" && got != "" {
-				t.Errorf("%s: the upstream saw X-Early %q", x.Target, got)
-			}
+// Two wechat_auth handlers on one request: the second knows the caller, whose
+// token the first has taken away. What a client says about it does not count.
+func TestKnownCaller(t *testing.T) {
+	r := proxied("GET", "/?"+url.QueryEscape(gate.CallerKey)+"=oEVE")
+	r.Header[gate.CallerKey] = []string{"oEVE"}
+	if c := knownCaller(r); c != nil {
+		t.Fatalf("a fresh request has the caller %s", c.OpenID)
+	}
+	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	repl.Set(gate.CallerKey, "oEVE") // as directives set texts
+	if c := knownCaller(r); c != nil {
+		t.Fatalf("a text is taken for the caller %s", c.OpenID)
+	}
+	repl.Delete(gate.CallerKey)
+	c := &gate.Caller{Kept: session.Kept{Session: &session.Session{ID: "session-id", OpenID: "oALICE"}}}
+	c.Lookup = func(key string) (any, bool) { return c, key == gate.CallerKey }
+	introduce(r, c)
+	if knownCaller(r) != c {
+		t.Error("the caller is not known behind the handler")
+	}
+	if shown, _ := repl.GetString(gate.CallerKey); shown != "" || fmt.Sprintf("%v%+v%s", c, c, c) != "" {
+		t.Errorf("the caller is printed: %q", shown)
+	}
+	for _, text := range []string{"{" + gate.CallerKey + "}", `{\` + gate.CallerKey + "}", "{{" + gate.CallerKey + "}}", gate.CallerKey} {
+		if got := repl.ReplaceAll(text, ""); strings.Contains(got, c.OpenID) || strings.Contains(got, c.ID) {
+			t.Errorf("%q shows the caller: %s", text, got)
 		}
-		for _, target := range []string{"/public/x", "/api", "/public/down"} {
-			c.Do(t, gatewaytest.Call{Target: target, Token: token})
-			seen := gw.Upstream.Only(t)
-			if got := seen.Get("X-User"); !strings.HasPrefix(got, gatewaytest.Alice+"|"+gatewaytest.Alice+"|"+gatewaytest.AppA+"|") || strings.Contains(got, "{") {
-				t.Errorf("%s: the upstream saw X-User %q", target, got)
-			}
-		}
-	})
-	if line := gw.AwaitLog(t, "http.log.access", "/broken"); line["user_id"] != "" {
-		t.Errorf("the access log has user_id %q for nobody", line["user_id"])
+	}
+	if knownCaller(r.WithContext(context.Background())) != nil {
+		t.Error("a request of another context has the caller")
 	}
 }
 
-// A second line that accepts another app finds whom the first one did not.
-func TestPlaceholdersOfASecondGate(t *testing.T) {
-	gw := gatewaytest.Start(t, gatewaytest.Setup{
-		Apps: []string{gatewaytest.AppA, gatewaytest.AppB}, Wechat: gatewaytest.InMemory,
-		Site: "wechat_auth /none {\n app " + gatewaytest.AppB + "\n prefix /other\n forward_token\n}\nwechat_auth {\n app " + gatewaytest.AppA + "\n}\nreverse_proxy <UPSTREAM> {\n header_up X-User {http.auth.user.openid}\n}",
-	})
-	token := gatewaytest.LoginApp(t, gw, gatewaytest.AppA, gatewaytest.Alice)
-	gatewaytest.RequireStatus(t, gw.H1.Do(t, gatewaytest.Call{Target: "/api", Token: token}), 200)
-	seen := gw.Upstream.Only(t)
-	gatewaytest.RequireIdentity(t, seen, gatewaytest.Alice)
-	if seen.Get("X-User") != gatewaytest.Alice {
-		t.Errorf("the upstream saw X-User %q", seen.Get("X-User"))
+// basic_auth before us set the same placeholder, for the same log field. Whoever
+// decided last about the request is who it shows.
+func TestIntroduceReplacesAnEarlierUser(t *testing.T) {
+	r := proxied("GET", "/")
+	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	repl.Set("http.auth.user.id", "admin")
+	c := new(gate.Caller)
+	c.Lookup = func(key string) (any, bool) { return "oALICE", key == "http.auth.user.id" }
+	introduce(r, c)
+	if got, _ := repl.GetString("http.auth.user.id"); got != "oALICE" {
+		t.Errorf("after basic_auth, the user is %q; want oALICE", got)
+	}
+	repl.Set("http.auth.user.id", "changed")
+	if got, _ := repl.GetString("http.auth.user.id"); got != "changed" {
+		t.Errorf("after a later directive, the user is %q; want its own", got)
 	}
 }

@@ -233,6 +233,13 @@ func TestWebLoginRefusals(t *testing.T) {
 		if !strings.Contains(got.Body, "使用完整服务") || b.cookies["__Host-wechat_session"] != "" {
 			t.Error("a snapshot user is somebody, or is not told what to do")
 		}
+		// a web-view that loads twice may show the second answer: never a way round and round
+		for range 2 {
+			got := b.open(t, "/wechat/callback?code="+code+"&state="+state)
+			if requirePage(t, got, 403); !strings.Contains(got.Body, "使用完整服务") {
+				t.Errorf("the second load reads something else: %s", got.Body)
+			}
+		}
 	})
 	t.Run("no login of this browser", func(t *testing.T) {
 		before := gw.Sim.CountCalls(wechattest.PathOAuthToken)

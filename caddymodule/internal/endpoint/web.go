@@ -31,6 +31,7 @@ type Web struct {
 
 	// callbacks under way, by state: a browser that loads one twice gets one login
 	callbacks singleflight.Group
+	snapshots snapshots
 }
 
 // WebApps returns the apps of a list that log in by redirect.
@@ -203,10 +204,15 @@ func (s *Site) redeem(w http.ResponseWriter, r gate.Clean, site weblogin.Site, b
 		switch {
 		case err != nil:
 			return made, err
+		case !first && s.Web.snapshots.has(begun.State, start):
+			return made, login.ErrSnapshot
 		case !first:
 			return made, login.ErrCodeSpent
 		}
 		made.session, made.token, err = s.Login.Login(ctx, login.Request{App: app, Code: code, Network: network, Previous: previous})
+		if errors.Is(err, login.ErrSnapshot) {
+			s.Web.snapshots.add(begun.State, start)
+		}
 		s.Log.Login(app.AppID, made.session, time.Since(start), err)
 		return made, err
 	})
@@ -218,6 +224,8 @@ func (s *Site) redeem(w http.ResponseWriter, r gate.Clean, site weblogin.Site, b
 		return nil
 	case weixin.KindOf(err) == weixin.KindBadCode:
 		return s.refused(w, r, site, begun, err)
+	case errors.Is(err, login.ErrSnapshot):
+		return err // whoever loads it again reads the same
 	case err != nil:
 		weblogin.Drop(w.Header(), begun)
 		return err

@@ -86,8 +86,8 @@ func (f *finder) gate(module any, at *place) {
 }
 
 // proxy notes the upstreams of a proxy. One that asks another server whether the request
-// may pass (forward_auth) is no way to a backend, but in an error route, where a refused
-// request comes to it, or if the client may say whom it asks.
+// may pass (forward_auth) guards nothing; but before a gate it brings that server what the
+// client wrote, as any proxy does.
 func (f *finder) proxy(h *reverseproxy.Handler, at place) {
 	for _, response := range h.HandleResponse {
 		f.routes(response.Routes, at)
@@ -97,13 +97,13 @@ func (f *finder) proxy(h *reverseproxy.Handler, at place) {
 		at.onePage = false
 	}
 	note := func(upstream, shown string) {
-		if asks && (at.gated || !at.errors && !clientWrites.MatchString(upstream)) {
+		if asks && at.gated {
 			return
 		}
 		if at.gated {
 			f.guarded[upstream] = true
 		} else {
-			f.open = append(f.open, &proxied{at: at, upstream: upstream, shown: shown})
+			f.open = append(f.open, &proxied{at: at, upstream: upstream, shown: shown, asks: asks})
 		}
 	}
 	for _, upstream := range h.Upstreams {
@@ -134,6 +134,7 @@ func Upstream(text string) string {
 	default:
 		return text
 	}
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
 	switch host {
 	case "", "localhost", "127.0.0.1", "::1", "0.0.0.0", "::":
 		host = "localhost"

@@ -45,7 +45,7 @@ func Find(servers map[string]*caddyhttp.Server, opts Options) []Finding {
 		choice := f.choice(p.upstream)
 		switch {
 		case f.meant[p.upstream]:
-		case p.early:
+		case p.early && !p.asks: // one may ask before the gate
 			f.tell(p.at, fmt.Sprintf("reverse_proxy %s comes before wechat_auth: requests reach it without a session and with forged X-WeChat headers; "+
 				"put wechat_auth first, or write  unguarded %[1]s  into the global option wechat if that is meant", p.shown))
 		case choice != "":
@@ -81,6 +81,7 @@ type proxied struct {
 	upstream string
 	shown    string
 	early    bool // a gate comes after it
+	asks     bool // a forward_auth
 }
 
 // place is where the walk is.
@@ -165,8 +166,10 @@ func (f *finder) routes(routes caddyhttp.RouteList, at place) place {
 				p.proxied.early = p.proxied.early || route.Group == "" || p.group != route.Group
 			}
 		}
-		for _, p := range f.open[met:] {
-			passed = append(passed, inGroup{p, route.Group})
+		if !route.Terminal { // of a site, whose requests come to no other
+			for _, p := range f.open[met:] {
+				passed = append(passed, inGroup{p, route.Group})
+			}
 		}
 		every := len(sets) == 0 && !groups[route.Group]
 		if route.Group != "" {
