@@ -68,6 +68,10 @@ type Setup struct {
 	Apps   []string           // the mini programs, of secrets. Default: appA
 	Admin  bool               // whether the admin API listens, at gateway.Admin. Default: off
 	Sim    wechattest.Options // how the simulator plays. Its Apps default to secrets
+
+	// NoAccessLog is for tests whose upstream answers before it has read a body: Caddy
+	// v2.11.9 then logs how much was read while its proxy still reads, a data race of its own.
+	NoAccessLog bool
 }
 
 // Gateway is a running Caddy with everything around it.
@@ -167,6 +171,10 @@ func (gw *Gateway) Caddyfile(s Setup) string {
 	for _, app := range s.Apps {
 		s.Wechat = fmt.Sprintf("app %s %s\n", app, Secrets[app]) + s.Wechat
 	}
+	accessLog := "log"
+	if s.NoAccessLog {
+		accessLog = ""
+	}
 	admin := "off"
 	if s.Admin {
 		admin = gw.Admin
@@ -197,11 +205,11 @@ func (gw *Gateway) Caddyfile(s Setup) string {
 		}
 	}
 	http://<HTTP> {
-		log
+		` + accessLog + `
 		` + s.Site + `
 	}
 	https://<HTTPS> {
-		log
+		` + accessLog + `
 		tls <DIR>/cert.pem <DIR>/key.pem
 		` + s.Site + `
 	}
