@@ -118,7 +118,7 @@ SHORT ?= $$($(GO) list ./... | grep -v -e /integration -e /redisstore -e '/wecha
 test-short: ## run the tests of the packages alone, about a minute and a half with a warm cache
 	@echo 'This takes about a minute and a half on two cores with a warm build cache.'
 	@$(GO) build -C tools -o '$(abspath $(RUN))/counttests' ./counttests
-	@$(RUN)/counttests -- -short -shuffle=on -timeout 5m $(TESTFLAGS) $(SHORT)
+	@$(RUN)/counttests -- -short -ldflags=-w -shuffle=on -timeout 5m $(TESTFLAGS) $(SHORT)
 
 client: client/node_modules ## build the client library and test it against the gateway; installs Node.js if it is missing
 	@cd client && GO='$(GO)' npm test
