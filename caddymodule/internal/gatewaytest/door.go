@@ -1,10 +1,8 @@
-// door.go: other servers as doors, by the files of examples/, that ask wechat_check.
+// door.go: addresses of the servers that stand before a gateway.
 
 package gatewaytest
 
-import (
-	"net"
-)
+import "net"
 
 // PortOf is the port of host:port.
 func PortOf(addr string) string { _, port, _ := net.SplitHostPort(addr); return port }
