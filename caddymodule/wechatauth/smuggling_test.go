@@ -16,7 +16,7 @@ const smuggledRequest = "GET /admin HTTP/1.1\nHost: <HTTP>\nX-WeChat-OpenID: " +
 // Two readers of one connection disagree where a request ends, and what is a
 // body to the gateway is a request, with an identity, to the backend.
 func TestSmuggling(t *testing.T) {
-	gw := gatewaytest.Start(t, gatewaytest.Setup{Auth: gatewaytest.PublicAuth, NoAccessLog: true})
+	gw := gatewaytest.Start(t, gatewaytest.Setup{Auth: gatewaytest.PublicAuth})
 	token := gatewaytest.Login(t, gw, gatewaytest.Alice)
 	for name, framing := range map[string]string{
 		"two lengths":           "Content-Length: 5\nContent-Length: 6\n\nhello",

@@ -68,10 +68,6 @@ type Setup struct {
 	Apps   []string           // the mini programs, of secrets. Default: appA
 	Admin  bool               // whether the admin API listens, at gateway.Admin. Default: off
 	Sim    wechattest.Options // how the simulator plays. Its Apps default to secrets
-
-	// NoAccessLog is for tests whose upstream answers before it has read a body: Caddy
-	// v2.11.9 then logs how much was read while its proxy still reads, a data race of its own.
-	NoAccessLog bool
 }
 
 // Gateway is a running Caddy with everything around it.
@@ -143,6 +139,9 @@ func (gw *Gateway) Load(s Setup) error {
 	if err != nil {
 		return err
 	}
+	if config, err = settled(config); err != nil {
+		return err
+	}
 	return caddy.Load(config, true)
 }
 
@@ -170,10 +169,6 @@ func (gw *Gateway) Caddyfile(s Setup) string {
 	}
 	for _, app := range s.Apps {
 		s.Wechat = fmt.Sprintf("app %s %s\n", app, Secrets[app]) + s.Wechat
-	}
-	accessLog := "log"
-	if s.NoAccessLog {
-		accessLog = ""
 	}
 	admin := "off"
 	if s.Admin {
@@ -205,11 +200,11 @@ func (gw *Gateway) Caddyfile(s Setup) string {
 		}
 	}
 	http://<HTTP> {
-		` + accessLog + `
+		log
 		` + s.Site + `
 	}
 	https://<HTTPS> {
-		` + accessLog + `
+		log
 		tls <DIR>/cert.pem <DIR>/key.pem
 		` + s.Site + `
 	}
