@@ -46,7 +46,7 @@ type Request struct {
 	Body     string  // without chunk framing
 	Trailers []Field // of a chunked body
 	Tunnel   string  // what followed a 101
-	Done     bool    // whether it was read to its end
+	Done     bool    // whether no more of it is read: it ended, or broke off
 
 	Bytes, body []byte // become Raw and Body when somebody asks
 }
@@ -89,6 +89,17 @@ func (u *Upstream) Requests() []Request {
 		out[i].Fields, out[i].Trailers = slices.Clone(r.Fields), slices.Clone(r.Trailers)
 	}
 	return out
+}
+
+// Arrived returns what has arrived since Reset, when each request has been read as far as
+// it goes: one whose client was refused already may still be on its way.
+func (u *Upstream) Arrived(t *testing.T) (all []Request) {
+	t.Helper()
+	Await(t, "the upstream has read what it is sent", func() bool {
+		all = u.Requests()
+		return !slices.ContainsFunc(all, func(r Request) bool { return !r.Done })
+	})
+	return all
 }
 
 // Reset forgets what has arrived.
@@ -168,6 +179,7 @@ func (u *Upstream) serve(conn net.Conn) {
 		u.mu.Unlock()
 		x := &exchange{u: u, r: r, conn: conn, req: req}
 		if !x.readHead() {
+			x.note(func(r *Request) { r.Done = true })
 			return
 		}
 		switch upgrade := strings.ToLower(req.Get("Upgrade")); {
