@@ -206,6 +206,27 @@ test('close ends it at any time', async test => {
   assert.deepEqual([waiting.opened, waiting.closed.map(end => end.again)], [1, [true, false]])
 })
 
+test('what fails after close is not told: one end is enough', async test => {
+  const hanging = phone({ loginTimeout: 300 }) // the login ends after the socket was closed
+  hanging.broken = 'hang'
+  const unborn = listen(test, hanging.gateway.connect({ url: '/live' }))
+  await until('the login', () => hanging.counts.login === 1)
+  unborn.socket.close()
+  await sleep(600)
+  assert.deepEqual([unborn.closed, unborn.errors], [[{ code: 1000, reason: '', again: false }], []])
+
+  const p = phone() // and so does the question whether the session lives
+  await p.gateway.login()
+  const gateway = createGateway({ baseURL: world.url, adapter: { ...p.wx, request(o) {
+    asked.socket.close()
+    setImmediate(o.fail, { errMsg: 'request:fail' })
+  } } })
+  const asked = listen(test, gateway.connect({ url: '/refuse' }))
+  await asked.over()
+  await sleep(100)
+  assert.deepEqual([asked.closed.length, asked.errors], [1, []])
+})
+
 test('send before the opening fails as with wx, and a foreign address is refused', async test => {
   const p = phone()
   const s = listen(test, p.gateway.connect({ url: 'ws' + world.url.slice(4) + '/live' }))

@@ -1,4 +1,4 @@
-// made by build.mjs from acae7522d576ff447e7be67cc9364da9cadbce1ff4d87e1f1e5b8546fe3e85a8
+// made by build.mjs from b45fce93f1429992ed4529bc0704bf787e75ba858babbe6f6fc27ae14aeef38a
 "use strict";
 (() => {
   // demo.ts
@@ -361,11 +361,11 @@
       // Leaves for WeChat, through the gateway, and comes back as a new page. Offline the login's timeout tells.
       login(o) {
         if (o.url.indexOf(location.origin + "/")) return o.fail("on another origin a login needs a code function");
-        location.assign(o.url + encodeURIComponent(location.pathname + location.search));
+        location.assign(o.url + "/authorize?" + (o.appid ? "appid=" + o.appid + "&" : "") + "return=" + encodeURIComponent(location.pathname + location.search));
       },
       request(o) {
         const headers = Object.assign({}, o.header);
-        const type = Object.keys(headers).filter((name) => /^content-type$/i.test(name))[0];
+        const type = Object.keys(headers).find((name) => /^content-type$/i.test(name));
         let { url, data } = o;
         if (/ (Object|Array)/.test(Object.prototype.toString.call(data))) {
           if (!/^(GET|HEAD)?$/i.test(o.method || "")) {
@@ -436,13 +436,14 @@
     return new GatewayError(0, "invalid_request", description);
   }
   function refusal({ data, statusCode, header = {} }) {
-    let body = data;
+    let body;
     try {
       body = JSON.parse(data);
     } catch (_) {
+      body = data;
     }
     body = body || {};
-    const field = (name) => header[Object.keys(header).filter((key) => key.toLowerCase() === name)[0]];
+    const field = (name) => header[Object.keys(header).find((key) => key.toLowerCase() === name)];
     const seconds = +field("retry-after");
     return new GatewayError(
       statusCode,
@@ -456,7 +457,7 @@
   // ../../../client/src/login.ts
   function singleFlight(exchange2, done, timeout) {
     let pending;
-    const start = () => new Promise((resolve, reject) => {
+    const login = () => pending || (pending = new Promise((resolve, reject) => {
       let over;
       const settle = (grant, error) => {
         if (over) return;
@@ -471,15 +472,15 @@
         // A network that silently sends a POST twice spends the code without an answer: a new code helps.
         last || over || error.error !== "invalid_grant" ? settle(null, error) : attempt(true)
       ));
-      const timer = setTimeout(() => settle(null, new GatewayError(0, "timeout", "the login")), timeout);
+      const timer = setTimeout(() => settle(null, failure("login timeout")), timeout);
       attempt();
-    });
-    return [() => pending || (pending = start()), () => pending];
+    }));
+    return [login, () => pending];
   }
 
   // ../../../client/src/platform.ts
   function pickAdapter() {
-    const own = typeof wx !== "undefined" && wx.request ? wx : void 0;
+    const own = typeof wx !== "undefined" && wx.request && wx;
     return typeof uni !== "undefined" && uni.request && (own || typeof plus !== "undefined") ? uni : own;
   }
   function promised(api, name, options, onTask) {
@@ -491,7 +492,7 @@
       if (answer.statusCode >= 400) throw refusal(answer);
       return answer;
     }).catch((reason) => {
-      throw failure(reason, name === "login" ? "login_failed" : void 0);
+      throw failure(reason);
     });
   }
   function quiet(task) {
@@ -504,16 +505,16 @@
   }
 
   // ../../../client/src/request.ts
-  function send(core, name, given) {
-    const { api, base, silent, get, drop, login } = core;
-    const loggedOut = core.watch();
+  function send({ api, base, silent, get, drop, login, isDead, watch }, name, given) {
+    const loggedOut = watch();
     const mayLogin = () => given.login !== false && silent && !loggedOut();
     let renewed;
     let waits = 2;
     const go = (token) => promised(api, name, merge(given, {
       url: address(base, given.url),
       header: withToken(given.header, token),
-      complete: void 0
+      complete: nothing
+      // promises tell it
     }), given.onTask).catch((error) => {
       const { status, retryAfter } = error;
       if (status === 503 && retryAfter <= 10 && name !== "uploadFile" && /^(|GET|HEAD)$/i.test(given.method || "") && waits--) {
@@ -526,19 +527,16 @@
         if (get() || mayLogin()) return start();
         if (token && !silent) return go("");
       } else if (name === "downloadFile") {
-        return isDead(core, token).then((yes) => yes ? go(get()) : Promise.reject(error));
+        return isDead(token).then((yes) => yes ? go(get()) : Promise.reject(error));
       }
       throw error;
     });
-    const start = () => !get() && mayLogin() ? login().then((grant) => go(grant.token)) : go(get());
-    return Promise.resolve().then(start);
-  }
-  function isDead(core, token) {
-    return send(core, "request", { url: core.prefix + "/session" }).then(() => core.get() !== token);
+    const start = () => (!get() && mayLogin() ? login() : Promise.resolve()).then(() => go(get()));
+    return start();
   }
   function address(base, url) {
-    if (!/^\w[\w+.-]*:/.test(url)) return base + (/^\//.test(url) ? "" : "/") + url;
-    if (url.indexOf(base) || !/^([/?#]|$)/.test(url.slice(base.length))) throw misuse("url not of " + base);
+    if (!/^\w[\w+.-]*:/.test(url)) return base + url.replace(/^\/?/, "/");
+    if (!url.replace(/[?#]|$/, "/").startsWith(base + "/")) throw misuse("url not of " + base);
     return url;
   }
   function withToken(given, token) {
@@ -551,15 +549,14 @@
   }
 
   // ../../../client/src/socket.ts
-  function connect(core, given) {
-    const { api, base, silent, get, login } = core;
+  function connect({ api, base, silent, get, login, isDead, watch }, given) {
     const { reconnect } = given;
-    const loggedOut = core.watch();
-    const listeners = { open: [], message: [], close: [], error: [] };
+    const loggedOut = watch();
+    const listeners = [];
     const on = (event) => (listener) => {
-      listeners[event].push(listener);
+      listeners.push([event, listener]);
     };
-    const emit = (event, value) => listeners[event].forEach((listener) => listener(value));
+    const emit = (event, value) => listeners.forEach(([name, listener]) => name === event && listener(value));
     let task;
     let isOpen;
     let done;
@@ -572,15 +569,14 @@
     }
     function open() {
       const token = get();
-      if (done) return;
-      if (token || !silent) dial(token);
-      else if (loggedOut()) finish();
-      else login().then((grant) => dial(grant.token), failed);
-    }
-    function dial(token) {
       let opened = 0;
       let ended;
-      const end = (error, code, reason) => {
+      if (done) return;
+      if (!token && silent) {
+        if (loggedOut()) return finish();
+        return void login().then(open, failed);
+      }
+      const end = (error, code = 1006, reason = "") => {
         if (ended) return;
         ended = true;
         task = isOpen = void 0;
@@ -593,26 +589,24 @@
         error = error || failure("socket closed");
         if (asked) return failed(error);
         asked = true;
-        isDead(core, token).then((yes) => yes ? open() : failed(error), failed);
+        isDead(token).then((yes) => yes ? open() : failed(error), failed);
       };
-      const fail = (reason) => end(failure(reason), 1006, "");
+      const fail = (reason) => end(failure(reason));
       const attach = (socket) => {
         if (done || ended) return socket.close({});
         task = socket;
         socket.onOpen((result) => {
           opened = Date.now();
           isOpen = true;
-          asked = false;
           emit("open", result);
         });
         socket.onMessage((message) => emit("message", message));
         socket.onClose((e) => end(null, e.code, e.reason));
         socket.onError(fail);
       };
-      if (done) return;
       try {
         const made = api.connectSocket(merge(given, {
-          url: address(base, given.url.replace(/^ws(s?:)/, "http$1")).replace(/^http/, "ws"),
+          url: "ws" + address(base, given.url.replace(/^ws(?=s?:)/, "http")).slice(4),
           header: withToken(given.header, token),
           success: nothing,
           // without a callback uni gives no task
@@ -625,8 +619,8 @@
       }
     }
     function failed(error) {
-      const { status } = error;
-      if (reconnect && !loggedOut() && (!status || status > 499 || status === 429)) later(error.retryAfter);
+      if (done) return;
+      if (reconnect && !loggedOut() && /^(0|429|5..)$/.test(error.status)) later(error.retryAfter);
       else finish(error);
     }
     function later(seconds = 0) {
@@ -681,9 +675,7 @@
       get,
       set,
       drop(refused) {
-        if (get() !== refused) return;
-        token = read();
-        if (token === refused) set("");
+        if (get() === refused && (token = read()) === refused) set("");
       }
     };
   }
@@ -692,18 +684,28 @@
   }
 
   // ../../../client/src/gateway.ts
-  function makeGateway(options, api, loginOptions) {
+  function makeGateway(options, api) {
     const { appid, code } = options;
     const base = (options.baseURL || api.page || "").replace(/\/+$/, "");
-    if (!/^https?:\/\/[^/?#@\\]+(\/[^?#]*)?$/.test(base)) throw misuse("baseURL is no address");
+    if (!/^https?:\/\/[^/?#@\\]+(\/[^?#]*)?$/.test(base)) throw misuse("bad baseURL");
     const prefix = "/" + (options.prefix || "wechat").replace(/^\/+|\/+$/g, "");
     const url = base + prefix;
-    const silent = !!code || !api.page;
+    const silent = code || !api.page;
     const timeout = options.loginTimeout || 1e4;
     const tokens = keepToken(api, "caddy-wechat " + [url, appid]);
     const { get, set } = tokens;
     let logouts = 0;
-    const getCode = () => new Promise((resolve) => resolve(code ? code() : promised(api, "login", merge({ timeout }, loginOptions && loginOptions(url))).then((result) => result.code))).then((value) => value || Promise.reject("no code")).catch((reason) => {
+    const getCode = () => new Promise((resolve, reject) => code ? resolve(code()) : quiet(api.login({
+      timeout,
+      provider: "weixin",
+      // this and the next for uni-app's App
+      onlyAuthorize: true,
+      url,
+      // this and the next for pages; wx.login knows none of the four
+      appid,
+      success: (result) => resolve(result.code),
+      fail: reject
+    }))).then((value) => value || Promise.reject("no code")).catch((reason) => {
       throw failure(reason, "login_failed");
     });
     const post = (path, data) => promised(api, "request", {
@@ -714,16 +716,19 @@
       // with a login too, so that the earlier session ends
       data
     });
-    const [login, pending] = singleFlight(() => getCode().then((code2) => post("/login", appid ? { code: code2, appid } : { code: code2 })).then(({ data, statusCode }) => {
+    const [login, pending] = singleFlight(() => getCode().then((code2) => post("/login", { code: code2, appid })).then(({ data, statusCode }) => {
       if (data && isToken(data.token)) return data;
       throw new GatewayError(statusCode, "invalid_answer", "no gateway at " + url);
-    }), (grant) => set(grant.token), timeout);
+    }), (grant) => {
+      set(grant.token);
+      delete grant.token;
+    }, timeout);
     const core = merge(tokens, {
       api,
       base,
-      prefix,
       silent,
       login,
+      isDead: (token) => call("/session").then(() => get() !== token),
       watch() {
         const began = logouts;
         return () => began !== logouts;
@@ -734,6 +739,7 @@
       if (given) ["code", "rawData", "signature", "encryptedData", "iv"].forEach((name) => given[name] && (data[name] = given[name]));
       return send(core, "request", { url: prefix + path, method: given && "POST", data }).then((answer) => answer.data);
     };
+    const ticket = () => call("/ticket", {});
     const sender = (name) => (given) => {
       const { success, fail, complete } = given;
       const result = send(core, name, given);
@@ -748,7 +754,7 @@
       upload: sender("uploadFile"),
       download: sender("downloadFile"),
       connect: (given) => connect(core, given),
-      login: () => login().then((grant) => merge(grant, { token: void 0 })),
+      login,
       logout() {
         logouts++;
         return Promise.resolve(pending()).catch(nothing).then(() => {
@@ -761,23 +767,17 @@
         });
       },
       session: () => call("/session"),
-      phone: (detail) => detail.code || detail.encryptedData ? call("/phone", detail) : Promise.reject(new GatewayError(0, "denied", detail.errMsg)),
+      phone: (detail) => detail.code || detail.encryptedData ? call("/phone", detail) : Promise.reject(failure(detail, "denied")),
       userInfo: (data) => call("/userinfo", data),
       openData: (data) => call("/opendata", data),
-      ticket: () => call("/ticket", {}),
-      webViewURL: (path) => call("/ticket", {}).then(({ ticket }) => path.replace(/^(https?:\/\/[^/?#]+)?\/*([^]*)/, (_, site = base, rest) => site + prefix + "/enter?ticket=" + encodeURIComponent(ticket) + "&return=" + encodeURIComponent("/" + rest)))
+      ticket,
+      webViewURL: (path) => ticket().then(({ ticket: ticket2 }) => path.replace(/^(https?:\/\/[^/?#]+)?\/*([^]*)/, (_, site = base, rest) => site + prefix + "/enter?ticket=" + encodeURIComponent(ticket2) + "&return=" + encodeURIComponent("/" + rest)))
     };
   }
 
   // ../../../client/src/index.ts
   function createGateway(options) {
-    return makeGateway(options, options.adapter || pickAdapter() || fetchAdapter(), (url) => ({
-      provider: "weixin",
-      // this and the next for uni-app's App; wx.login does not know them
-      onlyAuthorize: true,
-      url: url + "/authorize?" + (options.appid ? "appid=" + options.appid + "&" : "") + "return="
-      // for pages
-    }));
+    return makeGateway(options, options.adapter || pickAdapter() || fetchAdapter());
   }
 
   // steps.ts
