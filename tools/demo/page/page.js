@@ -1,11 +1,11 @@
-// made by build.mjs from b45fce93f1429992ed4529bc0704bf787e75ba858babbe6f6fc27ae14aeef38a
+// made by build.mjs from c4dba7748df03cee1c2fca410fea5539bb17a9e5c3d575cac6f7beabb22ecc25
 "use strict";
 (() => {
   // demo.ts
   async function json(response) {
-    const text = await response.text();
-    if (!response.ok) throw new Error(`${response.url}: ${response.status} ${text}`);
-    return text ? JSON.parse(text) : {};
+    const text2 = await response.text();
+    if (!response.ok) throw new Error(`${response.url}: ${response.status} ${text2}`);
+    return text2 ? JSON.parse(text2) : {};
   }
   var settings = () => fetch("/demo/settings").then(json);
   var seen = (after) => fetch("/demo/seen?after=" + after).then(json);
@@ -14,7 +14,7 @@
   var operate = (method, path) => fetch("/demo/operator/wechat/" + path, { method }).then(json);
 
   // curl.ts
-  var quote = (text) => `'${text.replace(/'/g, `'\\''`)}'`;
+  var quote = (text2) => `'${text2.replace(/'/g, `'\\''`)}'`;
   var json2 = `-H 'Content-Type: application/json'`;
   var bearer = '-H "Authorization: Bearer $token"';
   function curl(at, s, broken) {
@@ -217,19 +217,20 @@
     element.append(...inside);
     return element;
   }
-  var line = (text, className = "plain") => el("span", className, text);
+  var line = (text2, className = "plain") => el("span", className, text2);
+  var text = (value) => value ? value.split("\n").map((part) => line(part, "text")) : [];
   var http = (...lines) => el("pre", "http", ...lines);
   var badge = (status) => el("span", status && status < 400 ? "status" : "status bad", status ? String(status) : words().noAnswer);
-  var cut = (text, length = 260) => text.length > length ? text.slice(0, length) + "…" : text;
+  var cut = (text2, length = 260) => text2.length > length ? text2.slice(0, length) + "…" : text2;
   function showOutcome(outcome, step) {
     const [title = "", about = ""] = words().steps[step] || [];
     const parts = [el("p", "", el("strong", "", title), " ", ...outcome?.status === void 0 ? [] : [badge(outcome.status)]), el("p", "quiet", about)];
-    if (outcome) parts.push(el("p", "call", outcome.call), http(line(cut(outcome.text, 700), "text")));
+    if (outcome) parts.push(el("p", "call", outcome.call), http(...text(cut(outcome.text, 700))));
     else parts.push(el("p", "quiet", words().working));
     $("told").replaceChildren(...parts);
   }
   var addOutcome = (outcome) => {
-    $("told").append(http(line(outcome.text, "text")));
+    $("told").append(http(...text(outcome.text)));
   };
   function showSeen(at, seen2, step) {
     const asks = seen2.filter((s) => s.place === "gateway" && s.target !== "/wechat/session");
@@ -244,9 +245,9 @@
   }
   var telling = ([name]) => /^(authorization|cookie|content-type|upgrade|x[-_]we?[-_]?chat.*|x-wx.*)$/i.test(name);
   var identity = ([name]) => /^x-we?chat-/i.test(name);
-  function others(fields, text, className = "plain") {
+  function others(fields, text2, className = "plain") {
     if (!fields.length) return [];
-    return [el("details", "others", el("summary", "", `${fields.length} ${text}`), http(...fields.map((field) => line(field.join(": "), className))))];
+    return [el("details", "others", el("summary", "", `${fields.length} ${text2}`), http(...fields.map((field) => line(field.join(": "), className))))];
   }
   function showPassing(main, behind, times, seen2) {
     const w = words();
@@ -261,7 +262,7 @@
       for (const field of set.filter(telling)) lines.push(line(field.join(": "), "added"));
     }
     for (const field of kept.filter(telling)) lines.push(line(field.join(": ")));
-    if (main.body) lines.push(line("\n" + cut(main.body), "text"));
+    if (main.body) lines.push(...text("\n" + cut(main.body)));
     const claims = [...seen2].reverse().find((s) => s.claims)?.claims;
     $("passing").replaceChildren(
       el("h3", "", w.came + (times > 1 ? ` (${times} ${w.times})` : "")),
@@ -270,7 +271,7 @@
       ...others(set.filter((field) => !telling(field)), w.byCaddy, "added"),
       ...behind ? [el("p", "legend", el("span", "gone", w.legendGone), " · ", el("span", "added", w.legendAdded))] : [],
       el("p", "", behind ? w.passedOn : w.answered, badge(main.status)),
-      ...behind ? [] : [http(line(cut(main.answerBody, 500), "text"))],
+      ...behind ? [] : [http(...text(cut(main.answerBody, 500)))],
       ...claims ? [el("h3", "", w.token), http(...claims.split("\n").flatMap((part, i) => i ? pretty(part) : part).map((part, i) => line(part, i ? "text" : "plain")))] : []
     );
   }
@@ -290,7 +291,7 @@
       el("h3", "", w.received),
       http(line(`${behind.method} ${behind.target}`, "first"), ...headers(identity, "added"), ...headers((field) => !identity(field), "plain")),
       ...behind.body ? [http(line(behind.body))] : [],
-      ...info ? [el("h3", "", w.decoded), http(line(decode(info[1]), "text"))] : []
+      ...info ? [el("h3", "", w.decoded), http(...text(decode(info[1])))] : []
     );
   }
   function decode(value) {
@@ -299,11 +300,11 @@
   }
   function showAsked(calls) {
     if (!calls.length) return $("asked").replaceChildren(el("p", "quiet", words().notAsked));
-    $("asked").replaceChildren(...calls.slice(-3).map((s) => http(line(`${s.method} ${s.target}`, "first"), line(`${s.status || words().noAnswer} · ${s.took} ms`), line(cut(s.answerBody), "text"))));
+    $("asked").replaceChildren(...calls.slice(-3).map((s) => http(line(`${s.method} ${s.target}`, "first"), line(`${s.status || words().noAnswer} · ${s.took} ms`), ...text(cut(s.answerBody)))));
   }
   function carries(s) {
-    const field = (text, name) => text.match(new RegExp(`"${name}"\\s*:\\s*"?([^",}]+)`))?.[1];
-    const some = (text, names) => names.map((name) => field(text, name) && `${name} ${field(text, name)}`).filter(Boolean).join(", ");
+    const field = (text2, name) => text2.match(new RegExp(`"${name}"\\s*:\\s*"?([^",}]+)`))?.[1];
+    const some = (text2, names) => names.map((name) => field(text2, name) && `${name} ${field(text2, name)}`).filter(Boolean).join(", ");
     const there = some(s.body, ["code", "openid", "errcode", "delay"]);
     const back = some(s.answerBody, ["code", "token", "session_key", "access_token", "openid", "error", "errcode", "ended", "phoneNumber"]);
     return (there && ` · ${there}`) + (back && ` ⇢ ${back}`);
@@ -335,8 +336,8 @@
       el(
         "div",
         "both",
-        http(line(`${s.method} ${s.target}`, "first"), ...list(s.header), line(s.body ? "\n" + s.body : "", "text")),
-        http(line(message ? "" : `${w.answer} ${s.status || ""}`, "first"), ...list(s.answerHeader), line(s.answerBody ? "\n" + s.answerBody : "", "text"))
+        http(line(`${s.method} ${s.target}`, "first"), ...list(s.header), ...text(s.body && "\n" + s.body)),
+        http(line(message ? "" : `${w.answer} ${s.status || ""}`, "first"), ...list(s.answerHeader), ...text(s.answerBody && "\n" + s.answerBody))
       ),
       el("div", "curl", ...command ? [code, copy] : [el("span", "quiet", w.noCurl)])
     ));
@@ -376,11 +377,11 @@
           }
         }
         if (data && !type) headers["content-type"] = "application/json";
-        run(o, (response) => o.responseType === "arraybuffer" ? response.arrayBuffer() : response.text().then((text) => {
+        run(o, (response) => o.responseType === "arraybuffer" ? response.arrayBuffer() : response.text().then((text2) => {
           try {
-            return /^(json)?$/.test(o.dataType || "") ? JSON.parse(text) : text;
+            return /^(json)?$/.test(o.dataType || "") ? JSON.parse(text2) : text2;
           } catch (_) {
-            return text;
+            return text2;
           }
         }), data, url, headers);
       },
@@ -429,8 +430,8 @@
   };
   function failure(reason, code = "network_error") {
     if (reason instanceof GatewayError) return reason;
-    const text = "" + (reason && (reason.errMsg || reason.message) || reason);
-    return new GatewayError(0, /time.{0,2}out|超时/i.test(text) ? "timeout" : code, text);
+    const text2 = "" + (reason && (reason.errMsg || reason.message) || reason);
+    return new GatewayError(0, /time.{0,2}out|超时/i.test(text2) ? "timeout" : code, text2);
   }
   function misuse(description) {
     return new GatewayError(0, "invalid_request", description);
@@ -835,11 +836,11 @@
     }
     async function closed(had, after) {
       if (!had) return "";
-      const text = await Promise.race([socketGone, new Promise((resolve) => setTimeout(resolve, 5e3, ""))]);
+      const text2 = await Promise.race([socketGone, new Promise((resolve) => setTimeout(resolve, 5e3, ""))]);
       for (let i = 0; i < 20 && !(await seen(after)).seen.some((s) => s.method === "CLOSED"); i++) await new Promise((resolve) => setTimeout(resolve, 50));
-      return text;
+      return text2;
     }
-    const also = (outcome, text) => ({ ...outcome, text: [text, outcome.text].filter(Boolean).join("\n\n") });
+    const also = (outcome, text2) => ({ ...outcome, text: [text2, outcome.text].filter(Boolean).join("\n\n") });
     const giveUserInfo = async () => told("gateway.userInfo(detail)", mini.userInfo(await simulate("userinfo", who)));
     const steps = {
       bare: () => raw(),
@@ -982,7 +983,7 @@ gateway.request({ url: '${orders}' })`, askOnly()), status: old.status };
       });
       for (const button of buttons) [button.textContent, button.title] = w.steps[button.dataset.step];
       $("language").textContent = w.language;
-      $("who").textContent = user ? w.loggedInAs + user.openid : w.nobody;
+      $("who").replaceChildren(...user ? [w.loggedInAs, el("code", "", user.openid)] : [w.nobody]);
     }
     async function finish(step, outcome2, after) {
       last = { step, outcome: outcome2, seen: (await seen(after)).seen };
