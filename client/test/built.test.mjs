@@ -113,7 +113,7 @@ describe('the package', () => {
     for (const name of [manifest.main, manifest.module, manifest.types, manifest.miniprogram + '/index.js', manifest.miniprogram + '/index.d.ts', 'LICENSE', 'README.md', 'README.zh-CN.md']) {
       assert.ok(readFileSync(join(installed, name)).length > 0, name)
     }
-    assert.deepEqual(readdirSync(installed).sort(), ['LICENSE', 'README.md', 'README.zh-CN.md', 'THIRD_PARTY.md', 'THIRD_PARTY.zh-CN.md', 'dist', 'miniprogram_dist', 'package.json'])
+    assert.deepEqual(readdirSync(installed).sort(), ['LICENSE', 'README.md', 'README.zh-CN.md', 'dist', 'miniprogram_dist', 'package.json'])
     for (const kind of ['dependencies', 'peerDependencies', 'optionalDependencies']) assert.equal(manifest[kind], undefined)
     assert.equal(manifest.license, 'Apache-2.0')
     assert.equal(manifest.browser, undefined, 'Taro would take it for mini programs')
