@@ -167,7 +167,11 @@ test('what the platform calls a timeout is one, in its languages', async () => {
 })
 
 test('a code that is refused after the timeout starts no second attempt', async () => {
-  const p = phone({ loginTimeout: 1000, code: () => { p.counts.login++; return '0aCodeThatWeChatNeverGave00000000' } })
+  const p = phone({ loginTimeout: 1000 })
+  p.gateway = createGateway({
+    baseURL: line.url, loginTimeout: 1000, code: () => { p.counts.login++; return '0aCodeThatWeChatNeverGave00000000' },
+    adapter: { ...p.wx, request: o => p.wx.request({ ...o, timeout: 60000 }) }, // a platform that answers late all the same
+  })
   line.delay = 1800
   await assert.rejects(p.gateway.login(), { error: 'timeout' })
   await sleep(1800)
