@@ -355,6 +355,7 @@ describe('open data', () => {
     const info = await simulate(world.simURL, 'userinfo', { openid: p.openid, appid: appA })
     const user = await p.gateway.userInfo({ ...info, errMsg: 'getUserProfile:ok', userInfo: { nickName: 'forged' } })
     assert.equal(user.nickName, JSON.parse(info.rawData).nickName)
+    assert.deepEqual(Object.keys(JSON.parse(p.calls[p.calls.length - 1].body)).sort(), ['encryptedData', 'iv', 'rawData', 'signature'], 'what nobody verifies is not sent')
     const other = await simulate(world.simURL, 'userinfo', { openid: p.openid, appid: appA })
     assert.equal((await p.gateway.openData(other)).openId, p.openid)
   })
