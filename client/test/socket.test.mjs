@@ -135,6 +135,28 @@ test('a handshake that the backend refuses is an error, after one question and n
   assert.deepEqual(s.closed.map(end => end.again), [false])
 })
 
+test('and on a dead session after one question, one login and one more handshake', async test => {
+  const p = phone()
+  await p.gateway.login()
+  await world.endSessionsOf(p.openid)
+  const s = listen(test, p.gateway.connect({ url: '/refuse' }))
+  await s.over()
+  await sleep(100)
+  assert.deepEqual([p.counts.login, p.counts.sockets, sessionCalls(p), s.closed.length], [2, 2, 2, 1]) // the question is repeated after its 401
+})
+
+test('a logout between two connections is the end, without a login', async test => {
+  const p = phone()
+  const s = listen(test, p.gateway.connect({ url: '/live', reconnect: true }))
+  await s.open()
+  s.socket.send({ data: 'drop' })
+  await until('its end', () => s.closed.length)
+  await p.gateway.logout()
+  await s.over()
+  await sleep(300)
+  assert.deepEqual([p.counts.login, s.opened, s.closed.map(end => end.again)], [1, 1, [true, false]])
+})
+
 test('a network that is away for a while is waited for', async test => {
   const line = await startLine(t, world.port)
   const p = phone({ baseURL: line.url })
