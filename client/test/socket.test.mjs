@@ -194,6 +194,42 @@ test('a login that is refused ends the socket with that error; one that cannot b
   assert.deepEqual(once.errors.map(error => [error.status, error.error]), [[503, 'temporarily_unavailable']])
 })
 
+test('a login that is told when to come again is not made before', async test => {
+  const p = phone()
+  const began = []
+  const gateway = createGateway({ baseURL: world.url, adapter: { ...p.wx,
+    login(o) {
+      began.push(Date.now())
+      p.wx.login(o)
+    },
+    request(o) {
+      if (began.length > 1) return p.wx.request(o)
+      setImmediate(o.success, { statusCode: 503, header: { 'retry-after': '3' }, data: { error: 'temporarily_unavailable' } })
+    },
+  } })
+  const s = listen(test, gateway.connect({ url: '/live', reconnect: true }))
+  await s.open()
+  assert.ok(began[1] - began[0] >= 2990, `${began[1] - began[0]} ms`)
+})
+
+test('pauses grow while connections fail, and are short again after one that lasted', async test => {
+  const { now } = Date
+  test.after(() => { Date.now = now })
+  const p = phone()
+  const s = listen(test, p.gateway.connect({ url: '/live', reconnect: true }))
+  const pauses = []
+  for (let n = 1; n <= 4; n++) {
+    await s.open(n)
+    if (n === 4) Date.now = () => now() + 6000 // this one has lasted
+    s.socket.send({ data: 'drop' })
+    await until('its end', () => s.closed.length === n)
+    const ended = now()
+    await s.open(n + 1)
+    pauses.push(now() - ended)
+  }
+  assert.ok(pauses[1] > 990 && pauses[2] > 1990 && pauses[3] < 1990, `pauses of ${pauses} ms`)
+})
+
 test('close ends it at any time', async test => {
   const p = phone()
   const early = listen(test, p.gateway.connect({ url: '/live', reconnect: true }))
