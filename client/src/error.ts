@@ -43,13 +43,15 @@ export function misuse(description: string): GatewayError {
 
 /** @internal An answer with a status of 400 or more. */
 export function refusal({ data, statusCode, header = {} }: Answer): GatewayError {
-  let body = data
+  let body
   try {
     body = JSON.parse(data) // uploads and other data types give a text
-  } catch (_) { /* parsed already, or a page of some proxy */ }
+  } catch (_) {
+    body = data // parsed already, or a page of some proxy
+  }
   body = body || {}
   // Platforms differ in the case of names.
-  const field = (name: string) => header[Object.keys(header).filter(key => key.toLowerCase() === name)[0]!]
+  const field = (name: string) => header[Object.keys(header).find(key => key.toLowerCase() === name)!]
   const seconds = +field('retry-after') // a date is NaN and counts as nothing
   return new GatewayError(
     statusCode,

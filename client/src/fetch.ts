@@ -29,11 +29,11 @@ export function fetchAdapter(init?: { credentials?: 'same-origin' | 'include' | 
     // Leaves for WeChat, through the gateway, and comes back as a new page. Offline the login's timeout tells.
     login(o) {
       if (o.url.indexOf(location.origin + '/')) return o.fail('on another origin a login needs a code function')
-      location.assign(o.url + encodeURIComponent(location.pathname + location.search))
+      location.assign(o.url + '/authorize?' + (o.appid ? 'appid=' + o.appid + '&' : '') + 'return=' + encodeURIComponent(location.pathname + location.search))
     },
     request(o) {
       const headers = Object.assign({}, o.header)
-      const type = Object.keys(headers).filter(name => /^content-type$/i.test(name))[0]
+      const type = Object.keys(headers).find(name => /^content-type$/i.test(name))
       let { url, data } = o
       if (/ (Object|Array)/.test(Object.prototype.toString.call(data))) {
         if (!/^(GET|HEAD)?$/i.test(o.method || '')) {

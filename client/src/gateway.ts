@@ -2,26 +2,34 @@
 
 import { GatewayError, failure, misuse } from './error'
 import { singleFlight } from './login'
-import { merge, nothing, promised } from './platform'
+import { merge, nothing, promised, quiet } from './platform'
 import { send, withToken, type Core } from './request'
 import { connect } from './socket'
 import { isToken, keepToken } from './token'
 import type { Adapter, Gateway, GatewayOptions } from './types'
 
 /** Makes the client of one gateway. Two for different gateways, prefixes or apps know nothing of each other. */
-export function makeGateway(options: GatewayOptions, api: Adapter, loginOptions?: (url: string) => object): Gateway {
+export function makeGateway(options: GatewayOptions, api: Adapter): Gateway {
   const { appid, code } = options
   const base = (options.baseURL || api.page || '').replace(/\/+$/, '')
-  if (!/^https?:\/\/[^/?#@\\]+(\/[^?#]*)?$/.test(base)) throw misuse('baseURL is no address')
+  if (!/^https?:\/\/[^/?#@\\]+(\/[^?#]*)?$/.test(base)) throw misuse('bad baseURL')
   const prefix = '/' + (options.prefix || 'wechat').replace(/^\/+|\/+$/g, '')
   const url = base + prefix
-  const silent = !!code || !api.page
+  const silent = code || !api.page
   const timeout = options.loginTimeout || 10000
   const tokens = keepToken(api, 'caddy-wechat ' + [url, appid])
   const { get, set } = tokens
   let logouts = 0
 
-  const getCode = () => new Promise<any>(resolve => resolve(code ? code() : promised(api, 'login', merge({ timeout }, loginOptions && loginOptions(url))).then(result => result.code))).then(value => value || Promise.reject('no code')).catch(reason => {
+  const getCode = () => new Promise<any>((resolve, reject) => code ? resolve(code()) : quiet(api.login!({
+    timeout,
+    provider: 'weixin', // this and the next for uni-app's App
+    onlyAuthorize: true,
+    url, // this and the next for pages; wx.login knows none of the four
+    appid,
+    success: (result: any) => resolve(result.code),
+    fail: reject,
+  }))).then(value => value || Promise.reject('no code')).catch(reason => {
     throw failure(reason, 'login_failed')
   })
 
@@ -34,13 +42,17 @@ export function makeGateway(options: GatewayOptions, api: Adapter, loginOptions?
     data,
   })
 
-  const [login, pending] = singleFlight(() => getCode().then(code => post('/login', appid ? { code, appid } : { code })).then(({ data, statusCode }) => {
+  const [login, pending] = singleFlight(() => getCode().then(code => post('/login', { code, appid })).then(({ data, statusCode }) => {
     if (data && isToken(data.token)) return data
     throw new GatewayError(statusCode, 'invalid_answer', 'no gateway at ' + url)
-  }), grant => set(grant.token), timeout)
+  }), grant => {
+    set(grant.token)
+    delete grant.token // it goes nowhere else
+  }, timeout)
 
   const core: Core = merge(tokens, {
-    api, base, prefix, silent, login,
+    api, base, silent, login,
+    isDead: (token: string) => call('/session').then(() => get() !== token),
     watch() {
       const began = logouts
       return () => began !== logouts
@@ -52,6 +64,8 @@ export function makeGateway(options: GatewayOptions, api: Adapter, loginOptions?
     if (given) ['code', 'rawData', 'signature', 'encryptedData', 'iv'].forEach(name => given[name] && (data[name] = given[name]))
     return send(core, 'request', { url: prefix + path, method: given && 'POST', data }).then(answer => answer.data)
   }
+
+  const ticket = () => call('/ticket', {})
 
   // For callers who write success and fail, as with wx.request, nothing is left unhandled.
   const sender = (name: 'request' | 'uploadFile' | 'downloadFile') => (given: any) => {
@@ -69,7 +83,7 @@ export function makeGateway(options: GatewayOptions, api: Adapter, loginOptions?
     upload: sender('uploadFile'),
     download: sender('downloadFile'),
     connect: given => connect(core, given),
-    login: () => login().then(grant => merge(grant, { token: undefined })),
+    login,
     logout() {
       logouts++
       return Promise.resolve(pending()).catch(nothing).then(() => {
@@ -82,11 +96,11 @@ export function makeGateway(options: GatewayOptions, api: Adapter, loginOptions?
       })
     },
     session: () => call('/session'),
-    phone: detail => detail.code || detail.encryptedData ? call('/phone', detail) : Promise.reject(new GatewayError(0, 'denied', detail.errMsg)),
+    phone: detail => detail.code || detail.encryptedData ? call('/phone', detail) : Promise.reject(failure(detail, 'denied')),
     userInfo: data => call('/userinfo', data),
     openData: data => call('/opendata', data),
-    ticket: () => call('/ticket', {}),
-    webViewURL: path => call('/ticket', {}).then(({ ticket }) => path.replace(/^(https?:\/\/[^/?#]+)?\/*([^]*)/, (_, site = base, rest) =>
+    ticket,
+    webViewURL: path => ticket().then(({ ticket }) => path.replace(/^(https?:\/\/[^/?#]+)?\/*([^]*)/, (_, site = base, rest) =>
       site + prefix + '/enter?ticket=' + encodeURIComponent(ticket) + '&return=' + encodeURIComponent('/' + rest))),
   }
 }

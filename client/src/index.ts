@@ -7,11 +7,7 @@ import type { Gateway, GatewayOptions } from './types'
 
 /** Makes the client of one gateway. Two for different gateways, prefixes or apps know nothing of each other. */
 export function createGateway(options: GatewayOptions): Gateway {
-  return makeGateway(options, options.adapter || pickAdapter() || fetchAdapter(), url => ({
-    provider: 'weixin', // this and the next for uni-app's App; wx.login does not know them
-    onlyAuthorize: true,
-    url: url + '/authorize?' + (options.appid ? 'appid=' + options.appid + '&' : '') + 'return=', // for pages
-  }))
+  return makeGateway(options, options.adapter || pickAdapter() || fetchAdapter())
 }
 
 export { GatewayError } from './error'

@@ -1,6 +1,6 @@
 // login.ts: one login at a time, whoever waits for it.
 
-import { GatewayError } from './error'
+import { failure, type GatewayError } from './error'
 
 declare function setTimeout(f: () => void, ms: number): any
 declare function clearTimeout(timer: any): void
@@ -15,7 +15,7 @@ declare function clearTimeout(timer: any): void
 export function singleFlight<G>(exchange: () => Promise<G>, done: (grant: G) => void, timeout: number): [login: () => Promise<G>, pending: () => Promise<G> | null | undefined] {
   let pending: Promise<G> | null | undefined
 
-  const start = () => new Promise<G>((resolve, reject) => {
+  const login = () => pending || (pending = new Promise<G>((resolve, reject) => {
     let over: boolean | undefined
     // Only the first outcome counts: a late answer's code is spent, its token is nobody's.
     const settle = (grant: G | null, error?: GatewayError) => {
@@ -30,9 +30,9 @@ export function singleFlight<G>(exchange: () => Promise<G>, done: (grant: G) => 
     const attempt = (last?: boolean): unknown => exchange().then(settle, error =>
       // A network that silently sends a POST twice spends the code without an answer: a new code helps.
       last || over || error.error !== 'invalid_grant' ? settle(null, error) : attempt(true))
-    const timer = setTimeout(() => settle(null, new GatewayError(0, 'timeout', 'the login')), timeout)
+    const timer = setTimeout(() => settle(null, failure('login timeout')), timeout)
     attempt()
-  })
+  }))
 
-  return [() => pending || (pending = start()), () => pending]
+  return [login, () => pending]
 }

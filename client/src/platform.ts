@@ -13,14 +13,14 @@ declare const wx: any
  * imported and so be passed; without that, its programs are served by the wx that they run on.
  */
 export function pickAdapter(): Adapter | undefined {
-  const own = typeof wx !== 'undefined' && wx.request ? wx : undefined
+  const own = typeof wx !== 'undefined' && wx.request && wx
   return typeof uni !== 'undefined' && uni.request && (own || typeof plus !== 'undefined') ? uni : own
 }
 
-export type Call = 'request' | 'uploadFile' | 'downloadFile' | 'login'
+export type Call = 'request' | 'uploadFile' | 'downloadFile'
 
 /** Calls one of the platform's functions that take success and fail. A status of 400 or more is a failure, too. */
-export function promised<R = any>(api: Adapter, name: Call, options: object, onTask?: (task: any) => void): Promise<R> {
+export function promised(api: Adapter, name: Call, options: object, onTask?: (task: any) => void): Promise<any> {
   return new Promise<any>((resolve, reject) => {
     const task = api[name]!(merge(options, { success: resolve, fail: reject }))
     quiet(task)
@@ -29,7 +29,7 @@ export function promised<R = any>(api: Adapter, name: Call, options: object, onT
     if (answer.statusCode >= 400) throw refusal(answer)
     return answer
   }).catch(reason => {
-    throw failure(reason, name === 'login' ? 'login_failed' : undefined)
+    throw failure(reason)
   })
 }
 

@@ -1,7 +1,7 @@
 // request.ts: sends a call with the token, and decides whether it is sent again.
 
 import { misuse } from './error'
-import { merge, promised, type Call } from './platform'
+import { merge, nothing, promised, type Call } from './platform'
 import type { TokenKeeper } from './token'
 import type { Adapter } from './types'
 
@@ -11,10 +11,12 @@ declare function setTimeout(f: () => void, ms: number): any
 export interface Core extends TokenKeeper {
   api: Adapter
   base: string
-  prefix: string
-  login(): Promise<{ token: string }>
-  /** Whether a login needs nobody to do anything. */
-  silent: boolean
+  /** Afterwards there is a token, unless somebody has dropped it already. */
+  login(): Promise<unknown>
+  /** Truthy if a login needs nobody to do anything. */
+  silent: unknown
+  /** Asks the gateway where the platform did not say whether a session is over. If so, there is a new token afterwards. */
+  isDead(token: string): Promise<boolean>
   /** Tells, later, whether there was a logout meanwhile: what began before one must not log in after it. */
   watch(): () => boolean
 }
@@ -27,9 +29,8 @@ export interface Core extends TokenKeeper {
  *   - 503 with a Retry-After of at most 10 s, twice, if it is a GET or HEAD.
  * Whatever else was answered, or not answered, is not sent again: it may have been done.
  */
-export function send(core: Core, name: Call, given: any): Promise<any> {
-  const { api, base, silent, get, drop, login } = core
-  const loggedOut = core.watch()
+export function send({ api, base, silent, get, drop, login, isDead, watch }: Core, name: Call, given: any): Promise<any> {
+  const loggedOut = watch()
   const mayLogin = () => given.login !== false && silent && !loggedOut()
   let renewed: boolean | undefined
   let waits = 2
@@ -37,7 +38,7 @@ export function send(core: Core, name: Call, given: any): Promise<any> {
   const go = (token: string): Promise<any> => promised(api, name, merge(given, {
     url: address(base, given.url),
     header: withToken(given.header, token),
-    complete: undefined,
+    complete: nothing, // promises tell it
   }), given.onTask).catch(error => {
     const { status, retryAfter } = error
     if (status === 503 && retryAfter <= 10 && name !== 'uploadFile' && /^(|GET|HEAD)$/i.test(given.method || '') && waits--) {
@@ -50,25 +51,20 @@ export function send(core: Core, name: Call, given: any): Promise<any> {
       if (get() || mayLogin()) return start()
       if (token && !silent) return go('') // a page: its cookie may be a session yet
     } else if (name === 'downloadFile') { // wx.downloadFile shows neither body nor headers
-      return isDead(core, token).then(yes => yes ? go(get()) : Promise.reject(error))
+      return isDead(token).then(yes => yes ? go(get()) : Promise.reject(error))
     }
     throw error
   })
 
-  const start = (): Promise<any> => !get() && mayLogin() ? login().then(grant => go(grant.token)) : go(get())
+  const start = (): Promise<any> => (!get() && mayLogin() ? login() : Promise.resolve()).then(() => go(get()))
 
-  return Promise.resolve().then(start)
-}
-
-/** Asks the gateway where the platform did not say. If so, there is a new token afterwards. */
-export function isDead(core: Core, token: string): Promise<boolean> {
-  return send(core, 'request', { url: core.prefix + '/session' }).then(() => core.get() !== token)
+  return start()
 }
 
 /** Refuses to send a token anywhere but to the gateway. */
 export function address(base: string, url: string): string {
-  if (!/^\w[\w+.-]*:/.test(url)) return base + (/^\//.test(url) ? '' : '/') + url
-  if (url.indexOf(base) || !/^([/?#]|$)/.test(url.slice(base.length))) throw misuse('url not of ' + base)
+  if (!/^\w[\w+.-]*:/.test(url)) return base + url.replace(/^\/?/, '/')
+  if (!url.replace(/[?#]|$/, '/').startsWith(base + '/')) throw misuse('url not of ' + base)
   return url
 }
 

@@ -2,7 +2,7 @@
 
 import { failure, type GatewayError } from './error'
 import { merge, nothing, quiet } from './platform'
-import { address, isDead, withToken, type Core } from './request'
+import { address, withToken, type Core } from './request'
 import type { ConnectOptions, Socket } from './types'
 
 declare function setTimeout(f: () => void, ms: number): any
@@ -11,18 +11,17 @@ declare function setTimeout(f: () => void, ms: number): any
  * The platforms do not tell a refused handshake from a lost network. So after a handshake that failed the gateway is
  * asked whether the session lives. That is a request like any other: it logs in where it must.
  */
-export function connect(core: Core, given: ConnectOptions): Socket {
-  const { api, base, silent, get, login } = core
+export function connect({ api, base, silent, get, login, isDead, watch }: Core, given: ConnectOptions): Socket {
   const { reconnect } = given
-  const loggedOut = core.watch()
-  const listeners: any = { open: [], message: [], close: [], error: [] }
-  const on = (event: string) => (listener: any) => { listeners[event].push(listener) }
-  const emit = (event: string, value: any) => listeners[event].forEach((listener: any) => listener(value))
+  const loggedOut = watch()
+  const listeners: [string, (value: any) => void][] = []
+  const on = (event: string) => (listener: any) => { listeners.push([event, listener]) }
+  const emit = (event: string, value: any) => listeners.forEach(([name, listener]) => name === event && listener(value))
   let task: any // the newest connection
   let isOpen: boolean | undefined
   let done: boolean | undefined // by close, or for good
   let pause = 500 // before the next connection, in milliseconds
-  let asked: boolean | undefined // since the last connection, whether the session lives
+  let asked: boolean | undefined // since the last pause, whether the session lives
 
   function finish(error?: GatewayError | null, code = 1006, reason = ''): void {
     if (!done && error) emit('error', error)
@@ -32,17 +31,15 @@ export function connect(core: Core, given: ConnectOptions): Socket {
 
   function open(): void {
     const token = get()
-    if (done) return
-    if (token || !silent) dial(token)
-    else if (loggedOut()) finish()
-    else login().then(grant => dial(grant.token), failed)
-  }
-
-  function dial(token: string): void {
     let opened = 0
     let ended: boolean | undefined
+    if (done) return
+    if (!token && silent) {
+      if (loggedOut()) return finish()
+      return void login().then(open, failed)
+    }
 
-    const end = (error: GatewayError | null, code?: number, reason?: string): void => {
+    const end = (error: GatewayError | null, code = 1006, reason = ''): void => {
       if (ended) return
       ended = true
       task = isOpen = undefined
@@ -55,9 +52,9 @@ export function connect(core: Core, given: ConnectOptions): Socket {
       error = error || failure('socket closed')
       if (asked) return failed(error)
       asked = true
-      isDead(core, token).then(yes => yes ? open() : failed(error!), failed)
+      isDead(token).then(yes => yes ? open() : failed(error!), failed)
     }
-    const fail = (reason: any) => end(failure(reason), 1006, '')
+    const fail = (reason: any) => end(failure(reason))
 
     const attach = (socket: any): void => {
       if (done || ended) return socket.close({})
@@ -65,7 +62,6 @@ export function connect(core: Core, given: ConnectOptions): Socket {
       socket.onOpen((result: any) => {
         opened = Date.now()
         isOpen = true
-        asked = false
         emit('open', result)
       })
       socket.onMessage((message: any) => emit('message', message))
@@ -73,10 +69,9 @@ export function connect(core: Core, given: ConnectOptions): Socket {
       socket.onError(fail)
     }
 
-    if (done) return
     try {
       const made = api.connectSocket!(merge(given, {
-        url: address(base, given.url.replace(/^ws(s?:)/, 'http$1')).replace(/^http/, 'ws'),
+        url: 'ws' + address(base, given.url.replace(/^ws(?=s?:)/, 'http')).slice(4),
         header: withToken(given.header, token),
         success: nothing, // without a callback uni gives no task
         fail,
@@ -91,8 +86,8 @@ export function connect(core: Core, given: ConnectOptions): Socket {
 
   // What may pass by itself is tried again; what a gateway has refused is not.
   function failed(error: GatewayError): void {
-    const { status } = error
-    if (reconnect && !loggedOut() && (!status || status > 499 || status === 429)) later(error.retryAfter)
+    if (done) return
+    if (reconnect && !loggedOut() && /^(0|429|5..)$/.test(error.status as any)) later(error.retryAfter)
     else finish(error)
   }
 

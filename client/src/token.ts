@@ -40,9 +40,8 @@ export function keepToken(api: Adapter, key: string): TokenKeeper {
     get,
     set,
     drop(refused) {
-      if (get() !== refused) return
-      token = read() // another tab, or another instance for the same gateway, may have a new one
-      if (token === refused) set('')
+      // Another tab, or another instance for the same gateway, may have kept a new one.
+      if (get() === refused && (token = read()) === refused) set('')
     },
   }
 }

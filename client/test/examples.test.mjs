@@ -163,8 +163,8 @@ describe('the backend of the examples', () => {
   const at = (path, init) => fetch(`http://127.0.0.1:${port}${path}`, init)
 
   test('serves the page with the library, and nothing else of the disk', async () => {
-    for (const path of ['/', '/page.js', '/page.css', '/caddy-wechat.mjs', '/healthz']) assert.equal((await at(path)).status, 200, path)
-    assert.match(await (await at('/caddy-wechat.mjs')).text(), /createGateway/)
+    for (const path of ['/', '/page.js', '/page.css', '/caddy-wechat/index.mjs', '/caddy-wechat/fetch.mjs', '/healthz']) assert.equal((await at(path)).status, 200, path)
+    assert.match(await (await at('/caddy-wechat/index.mjs')).text(), /createGateway/)
     for (const path of ['/backend.mjs', '/%2e%2e/h5/backend.mjs', '/Caddyfile', '//etc/passwd']) assert.equal((await at(path)).status, 403, path)
   })
 
@@ -182,7 +182,7 @@ describe('the backend of the examples', () => {
 
 describe('the page, in Chromium', { skip: findBrowser() ? false : 'there is no Chromium' }, () => {
   test('says that nobody is logged in, and with the cookie asks, uploads, connects and logs out', async test => {
-    const site = await startWorld(t, { backendPort: port, hosts: ['localhost'], site: 'cookie\n\t\tpublic / /page.js /page.css /caddy-wechat.mjs', plain: true })
+    const site = await startWorld(t, { backendPort: port, hosts: ['localhost'], site: 'cookie\n\t\tpublic / /page.js /page.css /caddy-wechat/*', plain: true })
     const origin = `http://localhost:${site.port}`
     const openid = 'oInABrowser00000000000000001'
     const page = await openPage(test)
@@ -226,7 +226,7 @@ describe('the page, in Chromium', { skip: findBrowser() ? false : 'there is no C
 
   test('goes to WeChat by its button, and comes back logged in', async test => {
     const site = await startWorld(t, { backendPort: port, hosts: ['localhost'], plain: true, others: { website: 'wxbbbbbbbbbbbbbbbb' },
-      site: 'web_login\n\t\tpublic / /page.js /page.css /caddy-wechat.mjs' })
+      site: 'web_login\n\t\tpublic / /page.js /page.css /caddy-wechat/*' })
     const openid = 'oByQRCode0000000000000000001'
     const page = await openPage(test)
     await page.go(`http://localhost:${site.port}/?tab=1`)

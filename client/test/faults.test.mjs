@@ -109,10 +109,11 @@ test('503 with a Retry-After: a GET waits and comes again, twice at most; nothin
     assert.rejects(p.gateway.request({ url: '/busy/9/post', method: 'POST' }), { status: 503, error: 'busy', retryAfter: 1 }),
     assert.rejects(p.gateway.request({ url: '/busy/9/put', method: 'PUT' }), { status: 503 }),
     assert.rejects(p.gateway.request({ url: '/status/503' }), { status: 503, retryAfter: 30 }),
+    assert.rejects(p.gateway.request({ url: '/own503' }), { status: 503, error: 'not_now', retryAfter: undefined }),
   ])
   assert.deepEqual([tired.status, tired.retryAfter], [503, 1])
   assert.ok(Date.now() - start >= 1900, 'the seconds of Retry-After were not waited for')
-  assert.deepEqual(['/busy/1/get', '/busy/9/get', '/busy/9/post', '/busy/9/put', '/status/503'].map(calls), [2, 3, 1, 1, 1])
+  assert.deepEqual(['/busy/1/get', '/busy/9/get', '/busy/9/post', '/busy/9/put', '/status/503', '/own503'].map(calls), [2, 3, 1, 1, 1, 1])
 })
 
 test('503 of the login is not repeated behind the callers\' backs', async () => {
@@ -167,7 +168,11 @@ test('what the platform calls a timeout is one, in its languages', async () => {
 })
 
 test('a code that is refused after the timeout starts no second attempt', async () => {
-  const p = phone({ loginTimeout: 1000, code: () => { p.counts.login++; return '0aCodeThatWeChatNeverGave00000000' } })
+  const p = phone({ loginTimeout: 1000 })
+  p.gateway = createGateway({
+    baseURL: line.url, loginTimeout: 1000, code: () => { p.counts.login++; return '0aCodeThatWeChatNeverGave00000000' },
+    adapter: { ...p.wx, request: o => p.wx.request({ ...o, timeout: 60000 }) }, // a platform that answers late all the same
+  })
   line.delay = 1800
   await assert.rejects(p.gateway.login(), { error: 'timeout' })
   await sleep(1800)

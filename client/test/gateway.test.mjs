@@ -280,6 +280,21 @@ describe('logins and logouts', () => {
     assert.equal(p.counts.login, 1)
   })
 
+  test('a login during a logout outlives it', async () => {
+    const p = phone()
+    await p.gateway.login()
+    let release
+    const wx = { ...p.wx, request: o => o.url.endsWith('/logout') ? release = () => p.wx.request(o) : p.wx.request(o) }
+    const gateway = createGateway({ baseURL: world.url, adapter: wx })
+    const logout = gateway.logout()
+    while (!release) await sleep(10)
+    await gateway.login()
+    release()
+    await logout
+    assert.equal((await gateway.request({ url: '/orders' })).data.openid, p.openid)
+    assert.equal(p.counts.login, 2)
+  })
+
   test('a logout that did not arrive can be repeated', async () => {
     const p = phone()
     await p.gateway.login()
@@ -340,6 +355,7 @@ describe('open data', () => {
     const info = await simulate(world.simURL, 'userinfo', { openid: p.openid, appid: appA })
     const user = await p.gateway.userInfo({ ...info, errMsg: 'getUserProfile:ok', userInfo: { nickName: 'forged' } })
     assert.equal(user.nickName, JSON.parse(info.rawData).nickName)
+    assert.deepEqual(Object.keys(JSON.parse(p.calls[p.calls.length - 1].body)).sort(), ['encryptedData', 'iv', 'rawData', 'signature'], 'what nobody verifies is not sent')
     const other = await simulate(world.simURL, 'userinfo', { openid: p.openid, appid: appA })
     assert.equal((await p.gateway.openData(other)).openId, p.openid)
   })

@@ -135,6 +135,28 @@ test('a handshake that the backend refuses is an error, after one question and n
   assert.deepEqual(s.closed.map(end => end.again), [false])
 })
 
+test('and on a dead session after one question, one login and one more handshake', async test => {
+  const p = phone()
+  await p.gateway.login()
+  await world.endSessionsOf(p.openid)
+  const s = listen(test, p.gateway.connect({ url: '/refuse' }))
+  await s.over()
+  await sleep(100)
+  assert.deepEqual([p.counts.login, p.counts.sockets, sessionCalls(p), s.closed.length], [2, 2, 2, 1]) // the question is repeated after its 401
+})
+
+test('a logout between two connections is the end, without a login', async test => {
+  const p = phone()
+  const s = listen(test, p.gateway.connect({ url: '/live', reconnect: true }))
+  await s.open()
+  s.socket.send({ data: 'drop' })
+  await until('its end', () => s.closed.length)
+  await p.gateway.logout()
+  await s.over()
+  await sleep(300)
+  assert.deepEqual([p.counts.login, s.opened, s.closed.map(end => end.again)], [1, 1, [true, false]])
+})
+
 test('a network that is away for a while is waited for', async test => {
   const line = await startLine(t, world.port)
   const p = phone({ baseURL: line.url })
@@ -172,6 +194,42 @@ test('a login that is refused ends the socket with that error; one that cannot b
   assert.deepEqual(once.errors.map(error => [error.status, error.error]), [[503, 'temporarily_unavailable']])
 })
 
+test('a login that is told when to come again is not made before', async test => {
+  const p = phone()
+  const began = []
+  const gateway = createGateway({ baseURL: world.url, adapter: { ...p.wx,
+    login(o) {
+      began.push(Date.now())
+      p.wx.login(o)
+    },
+    request(o) {
+      if (began.length > 1) return p.wx.request(o)
+      setImmediate(o.success, { statusCode: 503, header: { 'retry-after': '3' }, data: { error: 'temporarily_unavailable' } })
+    },
+  } })
+  const s = listen(test, gateway.connect({ url: '/live', reconnect: true }))
+  await s.open()
+  assert.ok(began[1] - began[0] >= 2990, `${began[1] - began[0]} ms`)
+})
+
+test('pauses grow while connections fail, and are short again after one that lasted', async test => {
+  const { now } = Date
+  test.after(() => { Date.now = now })
+  const p = phone()
+  const s = listen(test, p.gateway.connect({ url: '/live', reconnect: true }))
+  const pauses = []
+  for (let n = 1; n <= 4; n++) {
+    await s.open(n)
+    if (n === 4) Date.now = () => now() + 6000 // this one has lasted
+    s.socket.send({ data: 'drop' })
+    await until('its end', () => s.closed.length === n)
+    const ended = now()
+    await s.open(n + 1)
+    pauses.push(now() - ended)
+  }
+  assert.ok(pauses[1] > 990 && pauses[2] > 1990 && pauses[3] < 1990, `pauses of ${pauses} ms`)
+})
+
 test('close ends it at any time', async test => {
   const p = phone()
   const early = listen(test, p.gateway.connect({ url: '/live', reconnect: true }))
@@ -204,6 +262,27 @@ test('close ends it at any time', async test => {
   waiting.socket.close()
   await sleep(1500)
   assert.deepEqual([waiting.opened, waiting.closed.map(end => end.again)], [1, [true, false]])
+})
+
+test('what fails after close is not told: one end is enough', async test => {
+  const hanging = phone({ loginTimeout: 300 }) // the login ends after the socket was closed
+  hanging.broken = 'hang'
+  const unborn = listen(test, hanging.gateway.connect({ url: '/live' }))
+  await until('the login', () => hanging.counts.login === 1)
+  unborn.socket.close()
+  await sleep(600)
+  assert.deepEqual([unborn.closed, unborn.errors], [[{ code: 1000, reason: '', again: false }], []])
+
+  const p = phone() // and so does the question whether the session lives
+  await p.gateway.login()
+  const gateway = createGateway({ baseURL: world.url, adapter: { ...p.wx, request(o) {
+    asked.socket.close()
+    setImmediate(o.fail, { errMsg: 'request:fail' })
+  } } })
+  const asked = listen(test, gateway.connect({ url: '/refuse' }))
+  await asked.over()
+  await sleep(100)
+  assert.deepEqual([asked.closed.length, asked.errors], [1, []])
 })
 
 test('send before the opening fails as with wx, and a foreign address is refused', async test => {

@@ -1,4 +1,4 @@
-// thirdparty.test.mjs: other libraries, unmodified, log in by the very configurations of THIRD_PARTY.md.
+// thirdparty.test.mjs: other libraries, unmodified, log in by the very configurations of docs/other-clients.md.
 
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
@@ -16,14 +16,14 @@ before(async () => { world = await startWorld({ after: f => ends.push(f) }) })
 
 /** The code under a heading of a page. */
 function section(page, heading) {
-  const found = new RegExp(`\n## ${heading}\n[^]*?\`\`\`js\n([^]*?)\`\`\``).exec(readFileSync(here + page, 'utf8'))
+  const found = new RegExp(`\n## ${heading}\n[^]*?\`\`\`js\n([^]*?)\`\`\``).exec(readFileSync(here + '../docs/' + page, 'utf8'))
   assert.ok(found, `${page} has no code for ${heading}`)
   return found[1]
 }
 
 /** Bundles a configuration with its library, as a mini program is, and starts it on a phone. */
 async function start(heading, p) {
-  const contents = section('THIRD_PARTY.md', heading).replaceAll('https://api.example.com', world.url)
+  const contents = section('other-clients.md', heading).replaceAll('https://api.example.com', world.url)
   assert.ok(contents.includes(world.url))
   const { outputFiles: [file] } = await build({
     stdin: { contents, resolveDir: here, sourcefile: heading + '.js' }, bundle: true, write: false, format: 'cjs', target: 'es2017', platform: 'browser',
@@ -98,7 +98,7 @@ describe('the pages', () => {
   const withoutComments = code => code.replace(/ *\/\/ .*$/gm, '')
   for (const name of [...Object.keys(libraries), 'weRequest']) {
     test(`${name} has the same code in both languages`, () => {
-      assert.equal(withoutComments(section('THIRD_PARTY.zh-CN.md', name)), withoutComments(section('THIRD_PARTY.md', name)))
+      assert.equal(withoutComments(section('other-clients.zh-CN.md', name)), withoutComments(section('other-clients.md', name)))
     })
   }
 })

@@ -13,7 +13,9 @@ const files = {
   '/': ['index.html', 'text/html; charset=utf-8'],
   '/page.js': ['page.js', 'text/javascript'],
   '/page.css': ['page.css', 'text/css'],
-  '/caddy-wechat.mjs': ['../../client/dist/index.mjs', 'text/javascript'], // a real page gets it from its bundler
+  // a real page gets these two from its bundler
+  '/caddy-wechat/index.mjs': ['../../client/dist/index.mjs', 'text/javascript'],
+  '/caddy-wechat/fetch.mjs': ['../../client/dist/fetch.mjs', 'text/javascript'],
 }
 
 async function body(request, limit) {

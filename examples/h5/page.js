@@ -1,6 +1,6 @@
 // page.js: a page of the gateway's own site. Its session is the gateway's cookie, which no script can read.
 
-import { createGateway } from './caddy-wechat.mjs'
+import { createGateway } from './caddy-wechat/index.mjs'
 
 const gateway = createGateway({ baseURL: '' })
 const $ = id => document.getElementById(id)

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -54,10 +55,10 @@ func readSettings(env func(string) string, out io.Writer) (settings, error) {
 		return s, errors.New("set SITE or PORT, not both")
 	}
 
-	var err error
+	given, err := givenPorts(env)
 	port := func(what, variable, usual string) (number string) {
 		if err == nil {
-			number, err = choosePort(what, variable, env(variable), usual, out)
+			number, err = given.choose(what, variable, env(variable), usual, out)
 		}
 		return number
 	}
@@ -89,9 +90,33 @@ func readSettings(env func(string) string, out io.Writer) (settings, error) {
 	return s, err
 }
 
-// choosePort returns the port that the variable asks for, which must be free, or
+// ports are those that are spoken for, and by what: another server, or a program
+// that is yet to start here.
+type ports map[string]string
+
+// givenPorts are those that the environment names. Two programs cannot have one.
+func givenPorts(env func(string) string) (ports, error) {
+	given := ports{}
+	for _, variable := range []string{"SITE", "BACKEND", "CADDY_ADMIN"} {
+		for _, match := range regexp.MustCompile(`:(\d+)`).FindAllStringSubmatch(env(variable), -1) {
+			given[match[1]] = variable + "=" + env(variable)
+		}
+	}
+	for _, variable := range []string{"PORT", "PAGE_PORT", "SIM_PORT"} {
+		port := env(variable)
+		if other := given[port]; other != "" {
+			return nil, fmt.Errorf("%s=%s and %s name the same port: choose another for one of them\n%s", variable, port, other, help)
+		}
+		if port != "" {
+			given[port] = variable + "=" + port
+		}
+	}
+	return given, nil
+}
+
+// choose returns the port that the variable asks for, which must be free, or
 // the first free one from the usual one on.
-func choosePort(what, variable, asked, usual string, out io.Writer) (string, error) {
+func (p ports) choose(what, variable, asked, usual string, out io.Writer) (string, error) {
 	if asked != "" {
 		if err := tryPort(asked); err != nil {
 			return "", fmt.Errorf("%s=%s, the %s's port, cannot be had: %w\n%s", variable, asked, what, err, help)
@@ -104,12 +129,17 @@ func choosePort(what, variable, asked, usual string, out io.Writer) (string, err
 	}
 	for n := range 50 {
 		port := strconv.Itoa(first + n)
-		if tryPort(port) != nil {
+		if p[port] != "" || tryPort(port) != nil {
 			continue
 		}
 		if n > 0 {
-			fmt.Fprintf(out, "Port %s is taken: the %s uses port %s this time.\n", usual, what, port)
+			by := ""
+			if p[usual] != "" {
+				by = " by " + p[usual]
+			}
+			fmt.Fprintf(out, "Port %s is taken%s: the %s uses port %s this time.\n", usual, by, what, port)
 		}
+		p[port] = "the " + what
 		return port, nil
 	}
 	return "", fmt.Errorf("no port from %s on is free for the %s", usual, what)

@@ -1,6 +1,7 @@
 // phone.mjs: loads a built file as a phone does: ES2015 globals alone, 构建npm's module wrapper, promises made of timers.
 
 import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import vm from 'node:vm'
 
 const globals = `Array ArrayBuffer Boolean DataView Date Error EvalError Float32Array Float64Array Function Infinity Int16Array Int32Array
@@ -76,9 +77,13 @@ export function loadOnPhone(path, { more = {}, task = false } = {}) {
   if (task) {
     vm.runInContext(`(function (later) { ${taskPromise} })`, context)(f => setImmediate(f))
   }
-  const module = { exports: {} }
-  vm.runInContext(`(function (require, module, exports) {${readFileSync(path, 'utf8')}\n})`, context, { filename: path })(name => {
-    throw new Error('a phone has no module ' + name)
-  }, module, module.exports)
-  return { exports: module.exports, context }
+  function load(path) {
+    const module = { exports: {} }
+    vm.runInContext(`(function (require, module, exports) {${readFileSync(path, 'utf8')}\n})`, context, { filename: path })(name => {
+      if (!name.startsWith('./')) throw new Error('a phone has no module ' + name)
+      return load(join(dirname(path), name))
+    }, module, module.exports)
+    return module.exports
+  }
+  return { exports: load(path), context }
 }

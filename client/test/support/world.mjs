@@ -129,6 +129,7 @@ async function startBackend(t) {
       if (times <= +first) return answer(503, { 'Retry-After': '1' }, { error: 'busy' })
     }
     if (what === 'status') return answer(+first, { 'Retry-After': '30' }, { error: 'of_the_backend', error_description: 'as asked', field: 'name' })
+    if (what === 'own503') return answer(503, {}, { error: 'not_now' })
     if (what === 'own401') return answer(401, {}, { error: 'not_yours' })
     if (what === 'text') {
       response.writeHead(200, { 'Content-Type': 'text/plain' })

@@ -1,11 +1,11 @@
-// made by build.mjs from acae7522d576ff447e7be67cc9364da9cadbce1ff4d87e1f1e5b8546fe3e85a8
+// made by build.mjs from c4dba7748df03cee1c2fca410fea5539bb17a9e5c3d575cac6f7beabb22ecc25
 "use strict";
 (() => {
   // demo.ts
   async function json(response) {
-    const text = await response.text();
-    if (!response.ok) throw new Error(`${response.url}: ${response.status} ${text}`);
-    return text ? JSON.parse(text) : {};
+    const text2 = await response.text();
+    if (!response.ok) throw new Error(`${response.url}: ${response.status} ${text2}`);
+    return text2 ? JSON.parse(text2) : {};
   }
   var settings = () => fetch("/demo/settings").then(json);
   var seen = (after) => fetch("/demo/seen?after=" + after).then(json);
@@ -14,7 +14,7 @@
   var operate = (method, path) => fetch("/demo/operator/wechat/" + path, { method }).then(json);
 
   // curl.ts
-  var quote = (text) => `'${text.replace(/'/g, `'\\''`)}'`;
+  var quote = (text2) => `'${text2.replace(/'/g, `'\\''`)}'`;
   var json2 = `-H 'Content-Type: application/json'`;
   var bearer = '-H "Authorization: Bearer $token"';
   function curl(at, s, broken) {
@@ -217,19 +217,20 @@
     element.append(...inside);
     return element;
   }
-  var line = (text, className = "plain") => el("span", className, text);
+  var line = (text2, className = "plain") => el("span", className, text2);
+  var text = (value) => value ? value.split("\n").map((part) => line(part, "text")) : [];
   var http = (...lines) => el("pre", "http", ...lines);
   var badge = (status) => el("span", status && status < 400 ? "status" : "status bad", status ? String(status) : words().noAnswer);
-  var cut = (text, length = 260) => text.length > length ? text.slice(0, length) + "…" : text;
+  var cut = (text2, length = 260) => text2.length > length ? text2.slice(0, length) + "…" : text2;
   function showOutcome(outcome, step) {
     const [title = "", about = ""] = words().steps[step] || [];
     const parts = [el("p", "", el("strong", "", title), " ", ...outcome?.status === void 0 ? [] : [badge(outcome.status)]), el("p", "quiet", about)];
-    if (outcome) parts.push(el("p", "call", outcome.call), http(line(cut(outcome.text, 700), "text")));
+    if (outcome) parts.push(el("p", "call", outcome.call), http(...text(cut(outcome.text, 700))));
     else parts.push(el("p", "quiet", words().working));
     $("told").replaceChildren(...parts);
   }
   var addOutcome = (outcome) => {
-    $("told").append(http(line(outcome.text, "text")));
+    $("told").append(http(...text(outcome.text)));
   };
   function showSeen(at, seen2, step) {
     const asks = seen2.filter((s) => s.place === "gateway" && s.target !== "/wechat/session");
@@ -244,9 +245,9 @@
   }
   var telling = ([name]) => /^(authorization|cookie|content-type|upgrade|x[-_]we?[-_]?chat.*|x-wx.*)$/i.test(name);
   var identity = ([name]) => /^x-we?chat-/i.test(name);
-  function others(fields, text, className = "plain") {
+  function others(fields, text2, className = "plain") {
     if (!fields.length) return [];
-    return [el("details", "others", el("summary", "", `${fields.length} ${text}`), http(...fields.map((field) => line(field.join(": "), className))))];
+    return [el("details", "others", el("summary", "", `${fields.length} ${text2}`), http(...fields.map((field) => line(field.join(": "), className))))];
   }
   function showPassing(main, behind, times, seen2) {
     const w = words();
@@ -261,7 +262,7 @@
       for (const field of set.filter(telling)) lines.push(line(field.join(": "), "added"));
     }
     for (const field of kept.filter(telling)) lines.push(line(field.join(": ")));
-    if (main.body) lines.push(line("\n" + cut(main.body), "text"));
+    if (main.body) lines.push(...text("\n" + cut(main.body)));
     const claims = [...seen2].reverse().find((s) => s.claims)?.claims;
     $("passing").replaceChildren(
       el("h3", "", w.came + (times > 1 ? ` (${times} ${w.times})` : "")),
@@ -270,7 +271,7 @@
       ...others(set.filter((field) => !telling(field)), w.byCaddy, "added"),
       ...behind ? [el("p", "legend", el("span", "gone", w.legendGone), " · ", el("span", "added", w.legendAdded))] : [],
       el("p", "", behind ? w.passedOn : w.answered, badge(main.status)),
-      ...behind ? [] : [http(line(cut(main.answerBody, 500), "text"))],
+      ...behind ? [] : [http(...text(cut(main.answerBody, 500)))],
       ...claims ? [el("h3", "", w.token), http(...claims.split("\n").flatMap((part, i) => i ? pretty(part) : part).map((part, i) => line(part, i ? "text" : "plain")))] : []
     );
   }
@@ -290,7 +291,7 @@
       el("h3", "", w.received),
       http(line(`${behind.method} ${behind.target}`, "first"), ...headers(identity, "added"), ...headers((field) => !identity(field), "plain")),
       ...behind.body ? [http(line(behind.body))] : [],
-      ...info ? [el("h3", "", w.decoded), http(line(decode(info[1]), "text"))] : []
+      ...info ? [el("h3", "", w.decoded), http(...text(decode(info[1])))] : []
     );
   }
   function decode(value) {
@@ -299,11 +300,11 @@
   }
   function showAsked(calls) {
     if (!calls.length) return $("asked").replaceChildren(el("p", "quiet", words().notAsked));
-    $("asked").replaceChildren(...calls.slice(-3).map((s) => http(line(`${s.method} ${s.target}`, "first"), line(`${s.status || words().noAnswer} · ${s.took} ms`), line(cut(s.answerBody), "text"))));
+    $("asked").replaceChildren(...calls.slice(-3).map((s) => http(line(`${s.method} ${s.target}`, "first"), line(`${s.status || words().noAnswer} · ${s.took} ms`), ...text(cut(s.answerBody)))));
   }
   function carries(s) {
-    const field = (text, name) => text.match(new RegExp(`"${name}"\\s*:\\s*"?([^",}]+)`))?.[1];
-    const some = (text, names) => names.map((name) => field(text, name) && `${name} ${field(text, name)}`).filter(Boolean).join(", ");
+    const field = (text2, name) => text2.match(new RegExp(`"${name}"\\s*:\\s*"?([^",}]+)`))?.[1];
+    const some = (text2, names) => names.map((name) => field(text2, name) && `${name} ${field(text2, name)}`).filter(Boolean).join(", ");
     const there = some(s.body, ["code", "openid", "errcode", "delay"]);
     const back = some(s.answerBody, ["code", "token", "session_key", "access_token", "openid", "error", "errcode", "ended", "phoneNumber"]);
     return (there && ` · ${there}`) + (back && ` ⇢ ${back}`);
@@ -335,8 +336,8 @@
       el(
         "div",
         "both",
-        http(line(`${s.method} ${s.target}`, "first"), ...list(s.header), line(s.body ? "\n" + s.body : "", "text")),
-        http(line(message ? "" : `${w.answer} ${s.status || ""}`, "first"), ...list(s.answerHeader), line(s.answerBody ? "\n" + s.answerBody : "", "text"))
+        http(line(`${s.method} ${s.target}`, "first"), ...list(s.header), ...text(s.body && "\n" + s.body)),
+        http(line(message ? "" : `${w.answer} ${s.status || ""}`, "first"), ...list(s.answerHeader), ...text(s.answerBody && "\n" + s.answerBody))
       ),
       el("div", "curl", ...command ? [code, copy] : [el("span", "quiet", w.noCurl)])
     ));
@@ -361,11 +362,11 @@
       // Leaves for WeChat, through the gateway, and comes back as a new page. Offline the login's timeout tells.
       login(o) {
         if (o.url.indexOf(location.origin + "/")) return o.fail("on another origin a login needs a code function");
-        location.assign(o.url + encodeURIComponent(location.pathname + location.search));
+        location.assign(o.url + "/authorize?" + (o.appid ? "appid=" + o.appid + "&" : "") + "return=" + encodeURIComponent(location.pathname + location.search));
       },
       request(o) {
         const headers = Object.assign({}, o.header);
-        const type = Object.keys(headers).filter((name) => /^content-type$/i.test(name))[0];
+        const type = Object.keys(headers).find((name) => /^content-type$/i.test(name));
         let { url, data } = o;
         if (/ (Object|Array)/.test(Object.prototype.toString.call(data))) {
           if (!/^(GET|HEAD)?$/i.test(o.method || "")) {
@@ -376,11 +377,11 @@
           }
         }
         if (data && !type) headers["content-type"] = "application/json";
-        run(o, (response) => o.responseType === "arraybuffer" ? response.arrayBuffer() : response.text().then((text) => {
+        run(o, (response) => o.responseType === "arraybuffer" ? response.arrayBuffer() : response.text().then((text2) => {
           try {
-            return /^(json)?$/.test(o.dataType || "") ? JSON.parse(text) : text;
+            return /^(json)?$/.test(o.dataType || "") ? JSON.parse(text2) : text2;
           } catch (_) {
-            return text;
+            return text2;
           }
         }), data, url, headers);
       },
@@ -429,20 +430,21 @@
   };
   function failure(reason, code = "network_error") {
     if (reason instanceof GatewayError) return reason;
-    const text = "" + (reason && (reason.errMsg || reason.message) || reason);
-    return new GatewayError(0, /time.{0,2}out|超时/i.test(text) ? "timeout" : code, text);
+    const text2 = "" + (reason && (reason.errMsg || reason.message) || reason);
+    return new GatewayError(0, /time.{0,2}out|超时/i.test(text2) ? "timeout" : code, text2);
   }
   function misuse(description) {
     return new GatewayError(0, "invalid_request", description);
   }
   function refusal({ data, statusCode, header = {} }) {
-    let body = data;
+    let body;
     try {
       body = JSON.parse(data);
     } catch (_) {
+      body = data;
     }
     body = body || {};
-    const field = (name) => header[Object.keys(header).filter((key) => key.toLowerCase() === name)[0]];
+    const field = (name) => header[Object.keys(header).find((key) => key.toLowerCase() === name)];
     const seconds = +field("retry-after");
     return new GatewayError(
       statusCode,
@@ -456,7 +458,7 @@
   // ../../../client/src/login.ts
   function singleFlight(exchange2, done, timeout) {
     let pending;
-    const start = () => new Promise((resolve, reject) => {
+    const login = () => pending || (pending = new Promise((resolve, reject) => {
       let over;
       const settle = (grant, error) => {
         if (over) return;
@@ -471,15 +473,15 @@
         // A network that silently sends a POST twice spends the code without an answer: a new code helps.
         last || over || error.error !== "invalid_grant" ? settle(null, error) : attempt(true)
       ));
-      const timer = setTimeout(() => settle(null, new GatewayError(0, "timeout", "the login")), timeout);
+      const timer = setTimeout(() => settle(null, failure("login timeout")), timeout);
       attempt();
-    });
-    return [() => pending || (pending = start()), () => pending];
+    }));
+    return [login, () => pending];
   }
 
   // ../../../client/src/platform.ts
   function pickAdapter() {
-    const own = typeof wx !== "undefined" && wx.request ? wx : void 0;
+    const own = typeof wx !== "undefined" && wx.request && wx;
     return typeof uni !== "undefined" && uni.request && (own || typeof plus !== "undefined") ? uni : own;
   }
   function promised(api, name, options, onTask) {
@@ -491,7 +493,7 @@
       if (answer.statusCode >= 400) throw refusal(answer);
       return answer;
     }).catch((reason) => {
-      throw failure(reason, name === "login" ? "login_failed" : void 0);
+      throw failure(reason);
     });
   }
   function quiet(task) {
@@ -504,16 +506,16 @@
   }
 
   // ../../../client/src/request.ts
-  function send(core, name, given) {
-    const { api, base, silent, get, drop, login } = core;
-    const loggedOut = core.watch();
+  function send({ api, base, silent, get, drop, login, isDead, watch }, name, given) {
+    const loggedOut = watch();
     const mayLogin = () => given.login !== false && silent && !loggedOut();
     let renewed;
     let waits = 2;
     const go = (token) => promised(api, name, merge(given, {
       url: address(base, given.url),
       header: withToken(given.header, token),
-      complete: void 0
+      complete: nothing
+      // promises tell it
     }), given.onTask).catch((error) => {
       const { status, retryAfter } = error;
       if (status === 503 && retryAfter <= 10 && name !== "uploadFile" && /^(|GET|HEAD)$/i.test(given.method || "") && waits--) {
@@ -526,19 +528,16 @@
         if (get() || mayLogin()) return start();
         if (token && !silent) return go("");
       } else if (name === "downloadFile") {
-        return isDead(core, token).then((yes) => yes ? go(get()) : Promise.reject(error));
+        return isDead(token).then((yes) => yes ? go(get()) : Promise.reject(error));
       }
       throw error;
     });
-    const start = () => !get() && mayLogin() ? login().then((grant) => go(grant.token)) : go(get());
-    return Promise.resolve().then(start);
-  }
-  function isDead(core, token) {
-    return send(core, "request", { url: core.prefix + "/session" }).then(() => core.get() !== token);
+    const start = () => (!get() && mayLogin() ? login() : Promise.resolve()).then(() => go(get()));
+    return start();
   }
   function address(base, url) {
-    if (!/^\w[\w+.-]*:/.test(url)) return base + (/^\//.test(url) ? "" : "/") + url;
-    if (url.indexOf(base) || !/^([/?#]|$)/.test(url.slice(base.length))) throw misuse("url not of " + base);
+    if (!/^\w[\w+.-]*:/.test(url)) return base + url.replace(/^\/?/, "/");
+    if (!url.replace(/[?#]|$/, "/").startsWith(base + "/")) throw misuse("url not of " + base);
     return url;
   }
   function withToken(given, token) {
@@ -551,15 +550,14 @@
   }
 
   // ../../../client/src/socket.ts
-  function connect(core, given) {
-    const { api, base, silent, get, login } = core;
+  function connect({ api, base, silent, get, login, isDead, watch }, given) {
     const { reconnect } = given;
-    const loggedOut = core.watch();
-    const listeners = { open: [], message: [], close: [], error: [] };
+    const loggedOut = watch();
+    const listeners = [];
     const on = (event) => (listener) => {
-      listeners[event].push(listener);
+      listeners.push([event, listener]);
     };
-    const emit = (event, value) => listeners[event].forEach((listener) => listener(value));
+    const emit = (event, value) => listeners.forEach(([name, listener]) => name === event && listener(value));
     let task;
     let isOpen;
     let done;
@@ -572,15 +570,14 @@
     }
     function open() {
       const token = get();
-      if (done) return;
-      if (token || !silent) dial(token);
-      else if (loggedOut()) finish();
-      else login().then((grant) => dial(grant.token), failed);
-    }
-    function dial(token) {
       let opened = 0;
       let ended;
-      const end = (error, code, reason) => {
+      if (done) return;
+      if (!token && silent) {
+        if (loggedOut()) return finish();
+        return void login().then(open, failed);
+      }
+      const end = (error, code = 1006, reason = "") => {
         if (ended) return;
         ended = true;
         task = isOpen = void 0;
@@ -593,26 +590,24 @@
         error = error || failure("socket closed");
         if (asked) return failed(error);
         asked = true;
-        isDead(core, token).then((yes) => yes ? open() : failed(error), failed);
+        isDead(token).then((yes) => yes ? open() : failed(error), failed);
       };
-      const fail = (reason) => end(failure(reason), 1006, "");
+      const fail = (reason) => end(failure(reason));
       const attach = (socket) => {
         if (done || ended) return socket.close({});
         task = socket;
         socket.onOpen((result) => {
           opened = Date.now();
           isOpen = true;
-          asked = false;
           emit("open", result);
         });
         socket.onMessage((message) => emit("message", message));
         socket.onClose((e) => end(null, e.code, e.reason));
         socket.onError(fail);
       };
-      if (done) return;
       try {
         const made = api.connectSocket(merge(given, {
-          url: address(base, given.url.replace(/^ws(s?:)/, "http$1")).replace(/^http/, "ws"),
+          url: "ws" + address(base, given.url.replace(/^ws(?=s?:)/, "http")).slice(4),
           header: withToken(given.header, token),
           success: nothing,
           // without a callback uni gives no task
@@ -625,8 +620,8 @@
       }
     }
     function failed(error) {
-      const { status } = error;
-      if (reconnect && !loggedOut() && (!status || status > 499 || status === 429)) later(error.retryAfter);
+      if (done) return;
+      if (reconnect && !loggedOut() && /^(0|429|5..)$/.test(error.status)) later(error.retryAfter);
       else finish(error);
     }
     function later(seconds = 0) {
@@ -681,9 +676,7 @@
       get,
       set,
       drop(refused) {
-        if (get() !== refused) return;
-        token = read();
-        if (token === refused) set("");
+        if (get() === refused && (token = read()) === refused) set("");
       }
     };
   }
@@ -692,18 +685,28 @@
   }
 
   // ../../../client/src/gateway.ts
-  function makeGateway(options, api, loginOptions) {
+  function makeGateway(options, api) {
     const { appid, code } = options;
     const base = (options.baseURL || api.page || "").replace(/\/+$/, "");
-    if (!/^https?:\/\/[^/?#@\\]+(\/[^?#]*)?$/.test(base)) throw misuse("baseURL is no address");
+    if (!/^https?:\/\/[^/?#@\\]+(\/[^?#]*)?$/.test(base)) throw misuse("bad baseURL");
     const prefix = "/" + (options.prefix || "wechat").replace(/^\/+|\/+$/g, "");
     const url = base + prefix;
-    const silent = !!code || !api.page;
+    const silent = code || !api.page;
     const timeout = options.loginTimeout || 1e4;
     const tokens = keepToken(api, "caddy-wechat " + [url, appid]);
     const { get, set } = tokens;
     let logouts = 0;
-    const getCode = () => new Promise((resolve) => resolve(code ? code() : promised(api, "login", merge({ timeout }, loginOptions && loginOptions(url))).then((result) => result.code))).then((value) => value || Promise.reject("no code")).catch((reason) => {
+    const getCode = () => new Promise((resolve, reject) => code ? resolve(code()) : quiet(api.login({
+      timeout,
+      provider: "weixin",
+      // this and the next for uni-app's App
+      onlyAuthorize: true,
+      url,
+      // this and the next for pages; wx.login knows none of the four
+      appid,
+      success: (result) => resolve(result.code),
+      fail: reject
+    }))).then((value) => value || Promise.reject("no code")).catch((reason) => {
       throw failure(reason, "login_failed");
     });
     const post = (path, data) => promised(api, "request", {
@@ -714,16 +717,19 @@
       // with a login too, so that the earlier session ends
       data
     });
-    const [login, pending] = singleFlight(() => getCode().then((code2) => post("/login", appid ? { code: code2, appid } : { code: code2 })).then(({ data, statusCode }) => {
+    const [login, pending] = singleFlight(() => getCode().then((code2) => post("/login", { code: code2, appid })).then(({ data, statusCode }) => {
       if (data && isToken(data.token)) return data;
       throw new GatewayError(statusCode, "invalid_answer", "no gateway at " + url);
-    }), (grant) => set(grant.token), timeout);
+    }), (grant) => {
+      set(grant.token);
+      delete grant.token;
+    }, timeout);
     const core = merge(tokens, {
       api,
       base,
-      prefix,
       silent,
       login,
+      isDead: (token) => call("/session").then(() => get() !== token),
       watch() {
         const began = logouts;
         return () => began !== logouts;
@@ -734,6 +740,7 @@
       if (given) ["code", "rawData", "signature", "encryptedData", "iv"].forEach((name) => given[name] && (data[name] = given[name]));
       return send(core, "request", { url: prefix + path, method: given && "POST", data }).then((answer) => answer.data);
     };
+    const ticket = () => call("/ticket", {});
     const sender = (name) => (given) => {
       const { success, fail, complete } = given;
       const result = send(core, name, given);
@@ -748,7 +755,7 @@
       upload: sender("uploadFile"),
       download: sender("downloadFile"),
       connect: (given) => connect(core, given),
-      login: () => login().then((grant) => merge(grant, { token: void 0 })),
+      login,
       logout() {
         logouts++;
         return Promise.resolve(pending()).catch(nothing).then(() => {
@@ -761,23 +768,17 @@
         });
       },
       session: () => call("/session"),
-      phone: (detail) => detail.code || detail.encryptedData ? call("/phone", detail) : Promise.reject(new GatewayError(0, "denied", detail.errMsg)),
+      phone: (detail) => detail.code || detail.encryptedData ? call("/phone", detail) : Promise.reject(failure(detail, "denied")),
       userInfo: (data) => call("/userinfo", data),
       openData: (data) => call("/opendata", data),
-      ticket: () => call("/ticket", {}),
-      webViewURL: (path) => call("/ticket", {}).then(({ ticket }) => path.replace(/^(https?:\/\/[^/?#]+)?\/*([^]*)/, (_, site = base, rest) => site + prefix + "/enter?ticket=" + encodeURIComponent(ticket) + "&return=" + encodeURIComponent("/" + rest)))
+      ticket,
+      webViewURL: (path) => ticket().then(({ ticket: ticket2 }) => path.replace(/^(https?:\/\/[^/?#]+)?\/*([^]*)/, (_, site = base, rest) => site + prefix + "/enter?ticket=" + encodeURIComponent(ticket2) + "&return=" + encodeURIComponent("/" + rest)))
     };
   }
 
   // ../../../client/src/index.ts
   function createGateway(options) {
-    return makeGateway(options, options.adapter || pickAdapter() || fetchAdapter(), (url) => ({
-      provider: "weixin",
-      // this and the next for uni-app's App; wx.login does not know them
-      onlyAuthorize: true,
-      url: url + "/authorize?" + (options.appid ? "appid=" + options.appid + "&" : "") + "return="
-      // for pages
-    }));
+    return makeGateway(options, options.adapter || pickAdapter() || fetchAdapter());
   }
 
   // steps.ts
@@ -835,11 +836,11 @@
     }
     async function closed(had, after) {
       if (!had) return "";
-      const text = await Promise.race([socketGone, new Promise((resolve) => setTimeout(resolve, 5e3, ""))]);
+      const text2 = await Promise.race([socketGone, new Promise((resolve) => setTimeout(resolve, 5e3, ""))]);
       for (let i = 0; i < 20 && !(await seen(after)).seen.some((s) => s.method === "CLOSED"); i++) await new Promise((resolve) => setTimeout(resolve, 50));
-      return text;
+      return text2;
     }
-    const also = (outcome, text) => ({ ...outcome, text: [text, outcome.text].filter(Boolean).join("\n\n") });
+    const also = (outcome, text2) => ({ ...outcome, text: [text2, outcome.text].filter(Boolean).join("\n\n") });
     const giveUserInfo = async () => told("gateway.userInfo(detail)", mini.userInfo(await simulate("userinfo", who)));
     const steps = {
       bare: () => raw(),
@@ -982,7 +983,7 @@ gateway.request({ url: '${orders}' })`, askOnly()), status: old.status };
       });
       for (const button of buttons) [button.textContent, button.title] = w.steps[button.dataset.step];
       $("language").textContent = w.language;
-      $("who").textContent = user ? w.loggedInAs + user.openid : w.nobody;
+      $("who").replaceChildren(...user ? [w.loggedInAs, el("code", "", user.openid)] : [w.nobody]);
     }
     async function finish(step, outcome2, after) {
       last = { step, outcome: outcome2, seen: (await seen(after)).seen };

@@ -1,7 +1,7 @@
 // page.ts: puts the page together: words, buttons, one step at a time.
 
 import { now, seen, settings, type Sighting } from './demo'
-import { $, addOutcome, showOutcome, showSeen } from './show'
+import { $, addOutcome, el, showOutcome, showSeen } from './show'
 import { makeSteps, type Outcome, type User } from './steps'
 import { language, switchLanguage, words } from './words'
 
@@ -25,7 +25,7 @@ async function begin(): Promise<void> {
     document.querySelectorAll<HTMLElement>('[data-t]').forEach(each => { each.textContent = w[each.dataset.t as 'title'] })
     for (const button of buttons) [button.textContent, button.title] = w.steps[button.dataset.step!]!
     $('language').textContent = w.language
-    $('who').textContent = user ? w.loggedInAs + user.openid : w.nobody
+    $('who').replaceChildren(...(user ? [w.loggedInAs, el('code', '', user.openid)] : [w.nobody]))
   }
 
   /** Shows a step that began after the exchange with the given number. */

@@ -8,7 +8,7 @@ import { language, words } from './words'
 export const $ = (id: string): HTMLElement => document.getElementById(id)!
 
 /** An element with a class, and with texts and elements in it. Nothing that was seen is ever read as HTML. */
-function el(tag: string, className = '', ...inside: (Node | string)[]): HTMLElement {
+export function el(tag: string, className = '', ...inside: (Node | string)[]): HTMLElement {
   const element = document.createElement(tag)
   if (className) element.className = className
   element.append(...inside)
@@ -16,6 +16,8 @@ function el(tag: string, className = '', ...inside: (Node | string)[]): HTMLElem
 }
 
 const line = (text: string, className = 'plain') => el('span', className, text)
+/** A body: each of its lines hangs by itself. */
+const text = (value: string) => value ? value.split('\n').map(part => line(part, 'text')) : []
 const http = (...lines: Node[]) => el('pre', 'http', ...lines)
 
 const badge = (status: number) => el('span', status && status < 400 ? 'status' : 'status bad', status ? String(status) : words().noAnswer)
@@ -26,13 +28,13 @@ const cut = (text: string, length = 260) => text.length > length ? text.slice(0,
 export function showOutcome(outcome: Outcome | null, step: string): void {
   const [title = '', about = ''] = words().steps[step] || []
   const parts: Node[] = [el('p', '', el('strong', '', title), ' ', ...(outcome?.status === undefined ? [] : [badge(outcome.status)])), el('p', 'quiet', about)]
-  if (outcome) parts.push(el('p', 'call', outcome.call), http(line(cut(outcome.text, 700), 'text')))
+  if (outcome) parts.push(el('p', 'call', outcome.call), http(...text(cut(outcome.text, 700))))
   else parts.push(el('p', 'quiet', words().working))
   $('told').replaceChildren(...parts)
 }
 
 /** A later word of a socket. */
-export const addOutcome = (outcome: Outcome) => { $('told').append(http(line(outcome.text, 'text'))) }
+export const addOutcome = (outcome: Outcome) => { $('told').append(http(...text(outcome.text))) }
 
 export function showSeen(at: Settings, seen: Sighting[], step: string): void {
   const asks = seen.filter(s => s.place === 'gateway' && s.target !== '/wechat/session')
@@ -72,7 +74,7 @@ function showPassing(main: Sighting, behind: Sighting | undefined, times: number
     for (const field of set.filter(telling)) lines.push(line(field.join(': '), 'added'))
   }
   for (const field of kept.filter(telling)) lines.push(line(field.join(': ')))
-  if (main.body) lines.push(line('\n' + cut(main.body), 'text'))
+  if (main.body) lines.push(...text('\n' + cut(main.body)))
   const claims = [...seen].reverse().find(s => s.claims)?.claims
   $('passing').replaceChildren(
     el('h3', '', w.came + (times > 1 ? ` (${times} ${w.times})` : '')),
@@ -81,7 +83,7 @@ function showPassing(main: Sighting, behind: Sighting | undefined, times: number
     ...others(set.filter(field => !telling(field)), w.byCaddy, 'added'),
     ...(behind ? [el('p', 'legend', el('span', 'gone', w.legendGone), ' · ', el('span', 'added', w.legendAdded))] : []),
     el('p', '', behind ? w.passedOn : w.answered, badge(main.status)),
-    ...(behind ? [] : [http(line(cut(main.answerBody, 500), 'text'))]),
+    ...(behind ? [] : [http(...text(cut(main.answerBody, 500)))]),
     ...(claims ? [el('h3', '', w.token), http(...claims.split('\n').flatMap((part, i) => i ? pretty(part) : part).map((part, i) => line(part, i ? 'text' : 'plain')))] : []),
   )
 }
@@ -105,7 +107,7 @@ function showHeard(behind: Sighting | undefined): void {
     el('h3', '', w.received),
     http(line(`${behind.method} ${behind.target}`, 'first'), ...headers(identity, 'added'), ...headers(field => !identity(field), 'plain')),
     ...(behind.body ? [http(line(behind.body))] : []),
-    ...(info ? [el('h3', '', w.decoded), http(line(decode(info[1]), 'text'))] : []),
+    ...(info ? [el('h3', '', w.decoded), http(...text(decode(info[1])))] : []),
   )
 }
 
@@ -116,7 +118,7 @@ function decode(value: string): string {
 
 function showAsked(calls: Sighting[]): void {
   if (!calls.length) return $('asked').replaceChildren(el('p', 'quiet', words().notAsked))
-  $('asked').replaceChildren(...calls.slice(-3).map(s => http(line(`${s.method} ${s.target}`, 'first'), line(`${s.status || words().noAnswer} · ${s.took} ms`), line(cut(s.answerBody), 'text'))))
+  $('asked').replaceChildren(...calls.slice(-3).map(s => http(line(`${s.method} ${s.target}`, 'first'), line(`${s.status || words().noAnswer} · ${s.took} ms`), ...text(cut(s.answerBody)))))
 }
 
 /** What matters of an exchange in a few words: what went there, and what came back. */
@@ -148,8 +150,8 @@ function exchange(at: Settings, s: Sighting, index: number, step: string): HTMLE
   const item = el('li', s.place, el('details', '',
     el('summary', '', el('span', 'way', way(s.place)), el('span', 'what', `${s.method} ${s.target}${message ? ' ' + s.body : carries(s)}`), message ? el('span') : badge(s.status), el('span', 'took', message ? '' : `${s.took} ms`)),
     el('div', 'both',
-      http(line(`${s.method} ${s.target}`, 'first'), ...list(s.header), line(s.body ? '\n' + s.body : '', 'text')),
-      http(line(message ? '' : `${w.answer} ${s.status || ''}`, 'first'), ...list(s.answerHeader), line(s.answerBody ? '\n' + s.answerBody : '', 'text'))),
+      http(line(`${s.method} ${s.target}`, 'first'), ...list(s.header), ...text(s.body && '\n' + s.body)),
+      http(line(message ? '' : `${w.answer} ${s.status || ''}`, 'first'), ...list(s.answerHeader), ...text(s.answerBody && '\n' + s.answerBody))),
     el('div', 'curl', ...(command ? [code, copy] : [el('span', 'quiet', w.noCurl)])),
   ))
   item.style.animationDelay = Math.min(index, 12) * 0.08 + 's'
