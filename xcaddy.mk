@@ -46,6 +46,7 @@ BIN        ?= bin
 RUN        ?= .run#              scratch: logs, Caddy's storage of "make run", helpers
 PKGS       ?= ./...
 RACE       ?= 1#                 0: without the race detector, which needs a C compiler
+CLIENT     ?= 1#                 0: without the client library's tests, which need Node.js
 TESTFLAGS  ?=
 TESTPROCS  ?= 1#                 packages at a time: some watch real servers fail over against the clock
 BENCH      ?= .
@@ -100,7 +101,7 @@ screenshots: build client/node_modules ## press every button of make run's page 
 
 # Without debug information a test binary is linked in half the time; there are a dozen
 # with Caddy in them.
-test: ## run all tests, about a quarter of an hour on two cores; the last line counts them (PKGS, RACE, TESTFLAGS)
+test: $(if $(filter ./...,$(PKGS)),$(if $(filter-out 0,$(CLIENT)),client)) ## run all tests, about a quarter of an hour on two cores; the last line counts those in Go (PKGS, RACE, CLIENT, TESTFLAGS)
 	@echo 'This takes about a quarter of an hour on two cores, and half as long again the first time (it builds Caddy with the race detector).'
 	@echo 'make test-short: about a minute and a half. make test PKGS=./caddymodule/session: one package.'
 	@sh .ci/need redis-server curl openssl python3 $(if $(filter-out 0,$(RACE)),cc)
