@@ -86,7 +86,7 @@ func (r *Receiver) openEncrypted(query url.Values, contentType string, body []by
 	if !ok || !equal(sent, sign(secrets.token, s.timestamp, s.nonce, text)) {
 		return nil, forged("msg_signature is not by the app's push token")
 	}
-	plain, err := decrypt(secrets.key, text, r.appID)
+	plain, err := secrets.key.decrypt(text, r.appID)
 	if err != nil {
 		return nil, err
 	}
