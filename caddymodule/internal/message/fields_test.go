@@ -81,6 +81,9 @@ func TestDigest(t *testing.T) {
 		}
 	}
 	want = digest("<xml><A>1</A><B><i>2</i></B></xml>")
+	if want != "0dd792ab15613770bd7aa8ac1f27ad47" {
+		t.Errorf("XML: the digest is %s, another than that of earlier versions", want)
+	}
 	if got := digest("<xml>\n<B><i><![CDATA[2]]></i></B>\n<A> 1 </A></xml>"); got != want {
 		t.Error("XML: another digest")
 	}
