@@ -305,7 +305,7 @@ func (f *pushFleet) require() {
 	})
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	lost, again, twice, died, asked, tries, late := 0, 0, 0, 0, 0, 0, time.Duration(0)
+	lost, again, twice, died, early, asked, tries, late := 0, 0, 0, 0, 0, 0, 0, time.Duration(0)
 	for id, d := range b.messages {
 		asked += len(d.attempts)
 		tries += d.tries
@@ -333,14 +333,17 @@ func (f *pushFleet) require() {
 				continue
 			}
 			died++
-			if after := f.kills[k].from.Sub(a.accepted); after > late {
+			switch after := f.kills[k].from.Sub(a.accepted); {
+			case after < 0: // its answer went to nobody
+				early++
+			case after > late:
 				late = after
 				t.Logf("%s, killed %v after that: %v", id, after, d)
 			}
 		}
 	}
-	t.Logf("%d messages, %d requests of WeChat, %d of the backend: %d told success; %d lost, %d came again after that, %d were accepted twice; %d more by a gateway that was killed in between, %v after the backend had accepted at most, of %d kills",
-		len(b.messages), tries, asked, len(told), lost, again, twice, died, late, len(f.kills))
+	t.Logf("%d messages, %d requests of WeChat, %d of the backend: %d told success; %d lost, %d came again after that, %d were accepted twice; %d more by a gateway that was killed in between: %d before the backend had accepted, the others %v after that at most; %d kills",
+		len(b.messages), tries, asked, len(told), lost, again, twice, died, early, late, len(f.kills))
 	for _, fate := range slices.Sorted(maps.Keys(b.fates)) {
 		t.Logf("%6d %s", b.fates[fate], cmp.Or(fate, "accepted"))
 	}
