@@ -14,7 +14,7 @@ const module = "github.com/caddy-wechat/caddy-wechat/caddymodule"
 // floors are the packages from the ground up: each may import those of lower floors
 // only. A package that is not named here fails the test, so that it gets its place.
 var floors = [][]string{
-	{"session", "internal/doorcheck", "internal/fileaccess", "internal/opendata", "internal/span", "internal/version", "internal/oneshot", "internal/redact", "internal/ascii", "internal/freeport", "wechattest"},
+	{"session", "internal/doorcheck", "internal/fileaccess", "internal/opendata", "internal/span", "internal/version", "internal/oneshot", "internal/redact", "internal/ascii", "internal/freeport", "internal/keylock", "wechattest"},
 	{"internal/secretfile", "internal/keydoc"},
 	{"internal/token", "internal/seal", "internal/weixin", "internal/message", "session/sessiontest"},
 	{"internal/apps", "internal/weblogin", "localstore", "memorystore", "redisstore"},

@@ -57,6 +57,9 @@ func (d *DB) look(ctx context.Context, f func(view) error) error {
 // damaged is absent.
 func (d *DB) find(ctx context.Context, k kind, key string) (r record, err error) {
 	i := idOf(key)
+	if _, ok := d.index.place(k, i); !ok {
+		return record{}, d.absent(ctx)
+	}
 	err = d.look(ctx, func(v view) error {
 		place, ok := d.index.place(k, i)
 		if !ok {
@@ -71,4 +74,18 @@ func (d *DB) find(ctx context.Context, k kind, key string) (r record, err error)
 		return record{}, session.ErrNotFound
 	}
 	return r, err
+}
+
+// absent is what is said of an entry that the index does not have, which is known without
+// the file.
+func (d *DB) absent(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case <-d.stopped:
+		return errClosed
+	default:
+		return session.ErrNotFound
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/keylock"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
@@ -20,7 +21,8 @@ import (
 type shared struct {
 	name string
 	*tuning
-	db atomic.Pointer[DB] // nil until it was opened
+	keylock.Locks                    // implement session.Locker: one process at a time has the file
+	db            atomic.Pointer[DB] // nil until it was opened
 
 	mu      sync.Mutex
 	opening *attempt // nil when nobody is at it

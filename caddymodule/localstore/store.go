@@ -154,5 +154,6 @@ var (
 	_ session.Store         = (*Store)(nil)
 	_ session.Counter       = (*Store)(nil)
 	_ session.Checker       = (*Store)(nil)
+	_ session.Locker        = (*Store)(nil)
 	_ caddy.Destructor      = pooled{}
 )

@@ -103,6 +103,9 @@ func TestCloseEndsWaiters(t *testing.T) {
 		t.Errorf("Close = %v, want nil", err)
 	}
 	wg.Wait()
+	if _, err := d.Value(ctx, "absent"); !errors.Is(err, errClosed) {
+		t.Errorf("Value after Close = %v, want errClosed: that it is absent is not known", err)
+	}
 	if err := d.Create(ctx, testRecord("late", "u"), 0, nil); !errors.Is(err, errClosed) {
 		t.Errorf("Create after Close = %v, want errClosed", err)
 	}

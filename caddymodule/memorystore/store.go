@@ -116,5 +116,6 @@ var (
 	_ caddyfile.Unmarshaler = (*Store)(nil)
 	_ session.Store         = (*Store)(nil)
 	_ session.Checker       = (*Store)(nil)
+	_ session.Locker        = (*Store)(nil)
 	_ caddy.Destructor      = pooled{}
 )

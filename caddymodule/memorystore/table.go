@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/keylock"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
@@ -26,6 +27,8 @@ type table struct {
 
 	tuneMu sync.Mutex
 	tunes  []*Limits // of all configurations that use the table, the newest last
+
+	keylock.Locks // implement session.Locker
 
 	stop, stopped chan struct{}
 }
@@ -114,5 +117,6 @@ var (
 	_ session.Store    = (*Table)(nil)
 	_ session.Counter  = (*Table)(nil)
 	_ session.Checker  = (*Table)(nil)
+	_ session.Locker   = (*Table)(nil)
 	_ session.Volatile = (*Table)(nil)
 )

@@ -6,7 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -54,10 +54,12 @@ type Phone struct {
 // sessions, users and marks apart; the length prefix keeps ("a","bc") and
 // ("ab","c") apart.
 func storeKey(kind string, parts ...string) string {
-	h := sha256.New()
-	fmt.Fprintf(h, "wechat %s", kind)
+	text := append(make([]byte, 0, 256), "wechat "...)
+	text = append(text, kind...)
 	for _, p := range parts {
-		fmt.Fprintf(h, "\x00%d:%s", len(p), p)
+		text = strconv.AppendInt(append(text, 0), int64(len(p)), 10)
+		text = append(append(text, ':'), p...)
 	}
-	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:16])
+	sum := sha256.Sum256(text)
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }

@@ -136,6 +136,15 @@ type Checker interface {
 	Check(ctx context.Context) error
 }
 
+// Locker is what a store may offer that no other process can use at the same time.
+type Locker interface {
+	// Lock waits until nobody else has locked the name, and returns what gives it
+	// back, to be called once. All who use the same data share the locks, those of
+	// another configuration too; they are in memory, and end with the process. They
+	// are no part of the store's other calls. The error is ctx.Err().
+	Lock(ctx context.Context, name string) (unlock func(), err error)
+}
+
 // Volatile is what a store implements that writes nothing anywhere but into
 // this process's memory. The values of every other store are sealed.
 type Volatile interface{ Volatile() }

@@ -31,6 +31,13 @@ func TestStoreKeysDoNotCollide(t *testing.T) {
 	}
 }
 
+// Nodes of two versions on one store, and a store that outlives an update, must agree.
+func TestStoreKeyIsThatOfEarlierVersions(t *testing.T) {
+	if key := storeKey("user", "wx0123456789abcdef", "oALICE"); key != "gUdHob4dOcCGzo7g4_C3aA" {
+		t.Errorf("storeKey = %q", key)
+	}
+}
+
 func TestNewIDsAreValidAndDistinct(t *testing.T) {
 	seen := map[string]bool{}
 	for range 10_000 {

@@ -3,6 +3,8 @@
 package wechatcheck
 
 import (
+	"fmt"
+
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
@@ -48,6 +50,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 func (h *Handler) unmarshal(d *caddyfile.Dispenser, configured *wechat.App) error {
 	d.Next() // the directive's name
 	directive := *d
+	h.Line = fmt.Sprintf("%s:%d", d.File(), d.Line())
 	if d.NextArg() {
 		return d.Errf("unexpected argument %q: wechat_check takes a block and nothing else", d.Val())
 	}

@@ -99,7 +99,7 @@ func TestCheckIsAloneOnItsPort(t *testing.T) {
 		"with a host":   "http://a.example:" + port + " {\n bind 127.0.0.2\n respond ok\n}",
 	} {
 		err := gw.Load(gatewaytest.Setup{Sites: sites + other, Wechat: gatewaytest.InMemory})
-		if err == nil || !strings.Contains(err.Error(), "wechat_check must be reached by every request on its listener, and server ") {
+		if err == nil || !strings.Contains(err.Error(), " must be reached by every request on its listener, and server ") {
 			t.Errorf("%s: %v", name, err)
 		}
 		gatewaytest.RequireStatus(t, c.Do(t, gatewaytest.Call{Token: token}), 200)

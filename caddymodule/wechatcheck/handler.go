@@ -67,6 +67,10 @@ type Handler struct {
 	// a check says nothing, and an asymmetric `token` algorithm.
 	Assertion *wechat.Assertion `json:"assertion,omitempty"`
 
+	// Where the Caddyfile has the directive, for errors about its place; set by the
+	// adapter.
+	Line string `json:"caddyfile_line,omitempty"`
+
 	engine *engine.Engine
 	rules  gate.Rules
 }
@@ -81,7 +85,7 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 
 // Provision sets up the handler.
 func (h *Handler) Provision(ctx caddy.Context) error {
-	if err := checkReached(ctx); err != nil {
+	if err := h.checkReached(ctx); err != nil {
 		return err
 	}
 	app, err := wechat.Configured(ctx, "wechat_check")
@@ -89,7 +93,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	server := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
-	app.OnStart(func(http *caddyhttp.App) error { return checkAlone(http, server) })
+	app.OnStart(func(http *caddyhttp.App) error { return h.checkAlone(http, server) })
 
 	h.engine = app.Engine()
 	h.rules = gate.Rules{Auth: h.engine.Gate}

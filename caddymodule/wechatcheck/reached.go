@@ -20,7 +20,7 @@ const why = "A request that comes to no handler gets an empty 200 from Caddy, an
 
 // checkReached refuses a server in which a request could get an answer from anything
 // but its one wechat_check.
-func checkReached(ctx caddy.Context) error {
+func (h *Handler) checkReached(ctx caddy.Context) error {
 	server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	if !ok {
 		return errors.New("wechat_check is for routes of a server of the app http")
@@ -46,12 +46,12 @@ func checkReached(ctx caddy.Context) error {
 	if strings.Contains(problem, "(host") || strings.Contains(problem, ", host") {
 		problem += "; an address with a host, http://127.0.0.1:9180 too, listens on all interfaces and matches that one Host: the place of an IP address is bind"
 	}
-	return fmt.Errorf("wechat_check must be reached by every request on its listener, and %s. %s", problem, why)
+	return h.missed(problem)
 }
 
 // checkAlone refuses another server that takes requests to addresses of the check: of
 // 127.0.0.1:9180 and :9180, the system gives each request to the one that fits better.
-func checkAlone(app *caddyhttp.App, check *caddyhttp.Server) error {
+func (h *Handler) checkAlone(app *caddyhttp.App, check *caddyhttp.Server) error {
 	for name, other := range app.Servers {
 		if other == check {
 			continue
@@ -63,12 +63,21 @@ func checkAlone(app *caddyhttp.App, check *caddyhttp.Server) error {
 					return err
 				}
 				if shared {
-					return fmt.Errorf("wechat_check must be reached by every request on its listener, and server %s listens on %s beside its %s. %s", name, theirs, ours, why)
+					return h.missed(fmt.Sprintf("server %s listens on %s beside its %s", name, theirs, ours))
 				}
 			}
 		}
 	}
 	return nil
+}
+
+// missed is the error of a check that not every request reaches.
+func (h *Handler) missed(problem string) error {
+	at := ""
+	if h.Line != "" {
+		at = " at " + h.Line
+	}
+	return fmt.Errorf("wechat_check%s must be reached by every request on its listener, and %s. %s", at, problem, why)
 }
 
 // overlap reports whether a connection to one port can come to either address.

@@ -54,7 +54,7 @@ type Handler struct {
 
 	app        *apps.App
 	engine     *engine.Engine
-	deliveries message.Deliveries
+	deliveries *message.Deliveries
 	logger     *zap.Logger
 	now        func() time.Time // a test's, or time.Now
 }
@@ -80,7 +80,10 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.now == nil {
 		h.now = time.Now
 	}
-	h.deliveries = message.Deliveries{Shared: h.engine.Sessions.Messages(), Now: time.Now}
+	h.deliveries = &message.Deliveries{Shared: h.engine.Sessions.Messages(), Now: time.Now}
+	if h.engine.Locks != nil {
+		h.deliveries.Locks = h.engine.Locks
+	}
 	return wechat.CheckInvoked(ctx)
 }
 
@@ -158,7 +161,7 @@ func (h *Handler) receive(w http.ResponseWriter, r gate.Clean, query url.Values,
 	case outcome == message.Repeated:
 		return answer(w, []byte(message.Success), "text/plain; charset=utf-8")
 	}
-	text, contentType, err := m.Reply(reply.body.Bytes(), reply.header.Get("Content-Type"), h.now())
+	text, contentType, err := m.Reply(reply.body, reply.header.Get("Content-Type"), h.now())
 	if err != nil {
 		// accepted all the same: sent again, the backend would act twice
 		h.logger.Warn("the backend's reply to a push cannot be sent", zap.String("appid", h.app.AppID), zap.String("type", m.Type()), zap.Error(err))
@@ -186,15 +189,15 @@ func (h *Handler) deliver(ctx context.Context, w *recorder, r gate.Clean, m *mes
 	out.Header = r.Header.Clone()
 	clean := gate.Clean{Request: out}
 	clean.IdentifyPush(push)
-	for _, name := range []string{"Content-Encoding", "Transfer-Encoding", "Expect", "Authorization", "Cookie"} {
+	for _, name := range [...]string{"Content-Encoding", "Transfer-Encoding", "Expect", "Authorization", "Cookie"} {
 		delete(out.Header, name)
 	}
-	out.Header["Content-Type"] = []string{m.ContentType}
-	out.Header["Content-Length"] = []string{strconv.Itoa(len(m.Body))}
+	values := [...]string{m.ContentType, strconv.Itoa(len(m.Body))}
+	out.Header["Content-Type"], out.Header["Content-Length"] = values[:1:1], values[1:2:2]
 	out.Body, out.ContentLength, out.TransferEncoding = io.NopCloser(bytes.NewReader(m.Body)), int64(len(m.Body)), nil
 
 	u := *r.URL
-	u.RawQuery = withoutWeChat(query).Encode()
+	u.RawQuery = withoutWeChat(query)
 	out.URL, out.RequestURI = &u, u.RequestURI()
 
 	err := next.ServeHTTP(w, out)
@@ -207,16 +210,19 @@ func (h *Handler) deliver(ctx context.Context, w *recorder, r gate.Clean, m *mes
 }
 
 // withoutWeChat leaves a query without the parameters that WeChat adds.
-func withoutWeChat(query url.Values) url.Values {
-	rest := make(url.Values, len(query))
+func withoutWeChat(query url.Values) string {
+	var rest url.Values // nearly always nothing
 	for name, values := range query {
 		switch name {
 		case "signature", "timestamp", "nonce", "openid", "encrypt_type", "msg_signature", "echostr":
 		default:
+			if rest == nil {
+				rest = make(url.Values)
+			}
 			rest[name] = values
 		}
 	}
-	return rest
+	return rest.Encode()
 }
 
 // refuse is the one answer to all that is no push of WeChat to this app.
@@ -242,11 +248,10 @@ func (h *Handler) again(w http.ResponseWriter, m *message.Message, what string, 
 }
 
 func answer(w http.ResponseWriter, body []byte, contentType string) error {
-	h := w.Header()
-	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Type", contentType)
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h, values := w.Header(), [...]string{"no-store", contentType, "nosniff", strconv.Itoa(len(body))}
+	for i, name := range [...]string{"Cache-Control", "Content-Type", "X-Content-Type-Options", "Content-Length"} {
+		h[name] = values[i : i+1 : i+1]
+	}
 	w.WriteHeader(http.StatusOK)
 	_, _ = w.Write(body) // WeChat is gone: nobody is left to tell
 	return nil

@@ -33,11 +33,16 @@ type accepting struct {
 	fates    map[string]int
 }
 
+// attempt is one request of a gateway, named by its address, which is the request's host.
+type attempt struct {
+	gateway         string
+	asked, accepted time.Time // accepted: a whole 2xx went out; zero: not
+}
+
 // delivery is what became of one message.
 type delivery struct {
-	asked    []time.Time
-	accepted []time.Time // a whole 2xx went out
-	told     time.Time   // WeChat had its success; zero: not
+	attempts []*attempt
+	told     time.Time // WeChat had its success; zero: not
 	tries    int
 }
 
@@ -82,7 +87,8 @@ func (b *accepting) play(x *gatewaytest.WireCall) bool {
 	b.n++
 	b.fates[fate]++
 	d := b.of(id[1])
-	d.asked = append(d.asked, time.Now())
+	a := &attempt{gateway: r.Host, asked: time.Now()}
+	d.attempts = append(d.attempts, a)
 	b.mu.Unlock()
 
 	text := gatewaytest.Response(200, "text/plain", "success")
@@ -111,17 +117,38 @@ func (b *accepting) play(x *gatewaytest.WireCall) bool {
 		}
 	}
 	// noted first: the gateway may be faster than this line's successor
-	now := time.Now()
-	b.mu.Lock()
-	d.accepted = append(d.accepted, now)
-	b.mu.Unlock()
+	set := func(at time.Time) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		a.accepted = at
+	}
+	set(time.Now())
 	if x.Answer(text) {
 		return true
 	}
-	b.mu.Lock()
-	d.accepted = slices.DeleteFunc(d.accepted, now.Equal)
-	b.mu.Unlock()
+	set(time.Time{})
 	return false
+}
+
+// accepted are the attempts at a message that the backend accepted, in their order.
+func (d *delivery) accepted() []*attempt {
+	var list []*attempt
+	for _, a := range d.attempts {
+		if !a.accepted.IsZero() {
+			list = append(list, a)
+		}
+	}
+	slices.SortFunc(list, func(a, b *attempt) int { return a.accepted.Compare(b.accepted) })
+	return list
+}
+
+func (d *delivery) String() string {
+	var b strings.Builder
+	const clock = "15:04:05.000"
+	for _, a := range d.attempts {
+		fmt.Fprintf(&b, "by %s at %s, accepted %s; ", a.gateway, a.asked.Format(clock), a.accepted.Format(clock))
+	}
+	return b.String() + "told " + d.told.Format(clock)
 }
 
 // pushed is the i-th message: a text or an event, in JSON or XML.
@@ -147,7 +174,13 @@ type pushFleet struct {
 	backend *accepting
 	sim     *wechattest.Server
 	up      []atomic.Bool
-	ended   []time.Time // when a gateway was killed
+	kills   []kill
+}
+
+// kill is the end of a gateway: sent after from, done at to.
+type kill struct {
+	gateway  string
+	from, to time.Time
 }
 
 func newPushFleet(t *testing.T, count int, store string) *pushFleet {
@@ -238,10 +271,10 @@ func (f *pushFleet) run(want int, signals ...syscall.Signal) {
 		}
 		i := k % len(f.Nodes)
 		f.up[i].Store(false)
-		signal := signals[k/3%len(signals)]
+		signal, from := signals[k/3%len(signals)], time.Now()
 		f.Nodes[i].End(signal)
 		if signal == syscall.SIGKILL {
-			f.ended = append(f.ended, time.Now())
+			f.kills = append(f.kills, kill{f.Nodes[i].More, from, time.Now()})
 		}
 		f.Nodes[i].Start()
 		f.up[i].Store(true)
@@ -272,40 +305,45 @@ func (f *pushFleet) require() {
 	})
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	lost, again, twice, died, asked, tries := 0, 0, 0, 0, 0, 0
+	lost, again, twice, died, early, asked, tries, late := 0, 0, 0, 0, 0, 0, 0, time.Duration(0)
 	for id, d := range b.messages {
-		asked += len(d.asked)
+		asked += len(d.attempts)
 		tries += d.tries
-		if !d.told.IsZero() && (len(d.accepted) == 0 || d.accepted[0].After(d.told)) {
+		accepted := d.accepted()
+		if !d.told.IsZero() && (len(accepted) == 0 || accepted[0].accepted.After(d.told)) {
 			lost++
-			t.Errorf("%s was lost: WeChat was told success at %v, the backend accepted %v", id, d.told, d.accepted)
+			t.Errorf("%s was lost: %v", id, d)
 		}
-		if !d.told.IsZero() && slices.ContainsFunc(d.asked, d.told.Before) {
+		if !d.told.IsZero() && slices.ContainsFunc(d.attempts, func(a *attempt) bool { return a.asked.After(d.told) }) {
 			again++
-			t.Errorf("%s came again after success was told at %v: %v", id, d.told, d.asked)
+			t.Errorf("%s came again after success was told: %v", id, d)
 		}
-		if len(d.accepted) > 1 {
-			// What the backend said to a gateway that was killed before it could note it,
-			// or before it could hear it; one that lives has noted it after 4.5 s of
-			// patience and 2 s for the store.
-			asked := d.asked[0]
-			for _, at := range d.asked {
-				if at.Before(d.accepted[0]) {
-					asked = at
-				}
-			}
-			if slices.ContainsFunc(f.ended, func(at time.Time) bool {
-				return at.After(asked) && at.Before(d.accepted[0].Add(6500*time.Millisecond))
-			}) {
-				died++
+		// All but the last acceptance must be of a gateway that was killed before it could
+		// note it: after it had asked, and before the next gateway did, which it would have
+		// kept from it while it lived. One that lives has noted it after 4.5 s of patience
+		// and 2 s for the store.
+		for i := range max(len(accepted)-1, 0) {
+			a, next := accepted[i], accepted[i+1]
+			k := slices.IndexFunc(f.kills, func(k kill) bool {
+				return k.gateway == a.gateway && k.to.After(a.asked) && k.from.Before(next.asked) && k.from.Sub(a.accepted) < 6500*time.Millisecond
+			})
+			if k < 0 {
+				twice++
+				t.Errorf("%s was accepted twice: %v; kills %v", id, d, f.kills)
 				continue
 			}
-			twice++
-			t.Errorf("%s was accepted %d times: %v, told %v", id, len(d.accepted), d.accepted, d.told)
+			died++
+			switch after := f.kills[k].from.Sub(a.accepted); {
+			case after < 0: // its answer went to nobody
+				early++
+			case after > late:
+				late = after
+				t.Logf("%s, killed %v after that: %v", id, after, d)
+			}
 		}
 	}
-	t.Logf("%d messages, %d requests of WeChat, %d of the backend: %d told success; %d lost, %d came again after that, %d were accepted twice; %d more by a gateway that was killed in between, of %d kills",
-		len(b.messages), tries, asked, len(told), lost, again, twice, died, len(f.ended))
+	t.Logf("%d messages, %d requests of WeChat, %d of the backend: %d told success; %d lost, %d came again after that, %d were accepted twice; %d more by a gateway that was killed in between: %d before the backend had accepted, the others %v after that at most; %d kills",
+		len(b.messages), tries, asked, len(told), lost, again, twice, died, early, late, len(f.kills))
 	for _, fate := range slices.Sorted(maps.Keys(b.fates)) {
 		t.Logf("%6d %s", b.fates[fate], cmp.Or(fate, "accepted"))
 	}

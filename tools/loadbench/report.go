@@ -114,7 +114,7 @@ Ratios and differences are medians of those of single rounds, ± their standard 
 req/s, p50, p99: closed loop, %d connections, %d users. p99 steady: at %d req/s, counted from when a request was due.
 allocs, KiB: what the proxy allocates for a request; hardly disturbed by other load.
 check: CPU per request of what is asked. Of forward-auth and nginx-auth that is the backend, its answer to the proxied
-request included, and not in the column CPU; of nginx-hmac and nginx-check it is in it.
+request included, and not in the column CPU; of nginx-hmac, nginx-respond and nginx-check it is in it.
 `
 
 func (r *report) print(out io.Writer) {

@@ -70,6 +70,7 @@ doors, beside gate-memory and nginx
   respond        our binary, respond 200 to what nginx asks
   check          the same with wechat_check
   nginx-hmac     nginx with auth_request to a Go program that only compares an HMAC
+  nginx-respond  nginx with auth_request to respond 200: what Caddy takes before any handler
   nginx-check    nginx with auth_request to wechat_check
 
 Flags:

@@ -53,14 +53,14 @@ var names = []string{
 	"plain", "headers", "gate-memory", "gate-local", "gate-redis", "nopgo", "nopgo-gate",
 	"stock", "forward-auth", "nginx", "nginx-auth",
 	"gate-cookie", "gate-web", "gate-cloudrun", "gate-eddsa", "gate-assertion",
-	"respond", "check", "nginx-hmac", "nginx-check",
+	"respond", "check", "nginx-hmac", "nginx-respond", "nginx-check",
 }
 
 // groups are names for several of them, with what they are compared with.
 var groups = map[string][]string{
 	"proxies": names[:11],
 	"options": {"gate-memory", "gate-cookie", "gate-web", "gate-cloudrun", "gate-eddsa", "gate-assertion"},
-	"doors":   {"gate-memory", "nginx", "respond", "check", "nginx-hmac", "nginx-check"},
+	"doors":   {"gate-memory", "nginx", "respond", "check", "nginx-hmac", "nginx-respond", "nginx-check"},
 }
 
 func known(name string) bool { return slices.Contains(names, name) }
@@ -133,13 +133,16 @@ func choose(s *settings, b *binaries) (chosen []*variant, notes []string) {
 			add(variant{name: name, binary: b.stock})
 		case "forward-auth":
 			add(variant{name: name, kind: forwardAuth, binary: b.stock, base: "stock"})
-		case "nginx", "nginx-auth", "nginx-hmac", "nginx-check":
+		case "nginx", "nginx-auth", "nginx-hmac", "nginx-respond", "nginx-check":
 			v := variant{name: name, kind: nginx, binary: b.nginx}
 			switch name {
 			case "nginx-auth":
 				v.kind, v.base = nginxAuth, "nginx"
 			case "nginx-hmac":
 				v.kind, v.base, v.door = nginxDoor, "nginx", &variant{name: "hmac", kind: hmacCheck}
+			case "nginx-respond":
+				v.kind, v.base = nginxDoor, "nginx-hmac"
+				v.door = &variant{name: "door-respond", kind: respond, binary: b.caddy}
 			case "nginx-check":
 				v.kind, v.base = nginxDoor, "nginx-hmac"
 				v.door = &variant{name: "door", kind: check, binary: b.caddy, store: "memory"}

@@ -58,6 +58,7 @@ type Engine struct {
 	Apps     apps.List
 	Store    session.Store
 	Sessions *session.Manager
+	Locks    session.Locker // nil: other processes may use the store
 	Client   *weixin.Client
 	Gate     *gate.Gate
 	Signing  *keys.Signing
@@ -90,6 +91,7 @@ func New(ctx context.Context, opts Options) (*Engine, error) {
 		Lifetime: opts.Lifetime, PerUser: opts.PerUser, Sealer: sealer,
 		Damaged: func(what string) { opts.Logger.Error("damaged in the session store", zap.String("what", what)) },
 	})
+	e.Locks, _ = opts.Store.(session.Locker)
 	e.Gate = gate.New(e.Sessions, opts.Apps)
 	e.Signing, err = keys.NewSigning(ctx, keys.SigningOptions{
 		Algorithm: opts.Algorithm, Issuer: opts.Issuer, Files: opts.TokenKeys,

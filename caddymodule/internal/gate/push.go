@@ -14,6 +14,6 @@ func (*Push) String() string { return "" }
 
 // IdentifyPush tells the backend which push a request is.
 func (r Clean) IdentifyPush(p *Push) {
-	r.Header[HeaderPush] = []string{p.Type}
-	r.Header[HeaderAppID] = []string{p.AppID}
+	values := [...]string{p.Type, p.AppID}
+	r.Header[HeaderPush], r.Header[HeaderAppID] = values[:1:1], values[1:2:2]
 }

@@ -16,22 +16,38 @@ const (
 	headSize   = randomSize + 4
 )
 
+// aesKey is an EncodingAESKey, ready for use: its schedule costs as much as a message.
+// It is safe for concurrent use.
+type aesKey struct {
+	block cipher.Block
+	iv    []byte // the key's first 16 bytes, which is WeChat's choice
+}
+
+// newKey takes an EncodingAESKey as WeChat's console shows it.
+func newKey(text string) (*aesKey, error) {
+	key, err := parseKey(text)
+	if err != nil {
+		return nil, err
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	return &aesKey{block, key[:aes.BlockSize]}, nil
+}
+
 // decrypt opens the base64 text "Encrypt". What it holds is
 //
 //	random (16 bytes) | length of the message (4, big endian) | message | AppID | padding
 //
 // The caller has checked the signature over the text: without the token nobody
 // learns from the kind of refusal.
-func decrypt(key []byte, text, appID string) ([]byte, error) {
+func (k *aesKey) decrypt(text, appID string) ([]byte, error) {
 	data, err := base64.StdEncoding.DecodeString(text)
 	if err != nil || len(data) == 0 || len(data)%padTo != 0 {
 		return nil, forged("the encrypted part is not whole blocks in base64")
 	}
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, err
-	}
-	cipher.NewCBCDecrypter(block, key[:aes.BlockSize]).CryptBlocks(data, data)
+	cipher.NewCBCDecrypter(k.block, k.iv).CryptBlocks(data, data)
 	data, ok := unpad(data)
 	if !ok || len(data) < headSize {
 		return nil, forged("the message does not decrypt: see to aes_key")
@@ -48,11 +64,7 @@ func decrypt(key []byte, text, appID string) ([]byte, error) {
 }
 
 // encrypt is the reverse of decrypt.
-func encrypt(key []byte, random [randomSize]byte, message []byte, appID string) (string, error) {
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return "", err
-	}
+func (k *aesKey) encrypt(random [randomSize]byte, message []byte, appID string) string {
 	data := make([]byte, 0, headSize+len(message)+len(appID)+padTo)
 	data = append(data, random[:]...)
 	data = binary.BigEndian.AppendUint32(data, uint32(len(message)))
@@ -62,8 +74,8 @@ func encrypt(key []byte, random [randomSize]byte, message []byte, appID string) 
 	for range pad {
 		data = append(data, byte(pad))
 	}
-	cipher.NewCBCEncrypter(block, key[:aes.BlockSize]).CryptBlocks(data, data)
-	return base64.StdEncoding.EncodeToString(data), nil
+	cipher.NewCBCEncrypter(k.block, k.iv).CryptBlocks(data, data)
+	return base64.StdEncoding.EncodeToString(data)
 }
 
 // unpad takes off 1 to 32 bytes, each of which must name their number.

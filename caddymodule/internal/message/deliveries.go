@@ -4,11 +4,9 @@
 package message
 
 import (
-	"bytes"
 	"context"
-	"crypto/rand"
 	"errors"
-	"fmt"
+	"sync/atomic"
 	"time"
 )
 
@@ -40,17 +38,6 @@ const (
 	// remembered for as long as a copy of the request keeps its time (maxAge,
 	// both ways), so that nobody can use one to make the backend act twice.
 	rememberFor = 2 * maxAge
-	// A claim is renewed every renewEvery while the backend works. One that
-	// nobody has renewed for abandonedAfter was left by a node that died: seen
-	// so by the one that waits, on its own clock, so clocks need not agree. Time in
-	// which the store did not answer, for stalledAfter or longer, does not count: it
-	// took no renewal either.
-	renewEvery     = time.Second
-	abandonedAfter = 2500 * time.Millisecond
-	stalledAfter   = 700 * time.Millisecond
-	pollEvery      = 100 * time.Millisecond
-	// And for the case that nobody waits, it expires.
-	claimFor = 15 * time.Second
 	// Notes at the end of a delivery must not be given up with the request. WeChat is
 	// kept waiting so long for one; that a message was accepted is tried to be noted for
 	// noteLater, as nothing else keeps it from the backend when it comes again.
@@ -65,18 +52,17 @@ const (
 	valueClaimed  = 'c'
 )
 
-const nameSize = 16
-
-var (
-	errAccepted = errors.New("accepted before")
-	errClaimed  = errors.New("claimed by another")
-	errLost     = errors.New("no longer claimed by this request")
-)
+var errAccepted = errors.New("accepted before")
 
 // Deliveries is safe for concurrent use.
 type Deliveries struct {
 	Shared Shared
-	Now    func() time.Time
+	// Locks, unless nil, says that no other process can use what is shared, and that
+	// all in this one take turns by it: that saves a note for each message.
+	Locks Locks
+	Now   func() time.Time
+
+	doubtful atomic.Bool // the last note could not be made at once: see deliverLocked
 }
 
 // Deliver asks the backend by calling deliver, unless it accepted the message
@@ -90,167 +76,54 @@ type Deliveries struct {
 // answer, or ErrUnderway; the backend was not asked.
 //
 // A node that dies while the backend works leaves a claim that the next repeat
-// takes over: the backend may then see the message a second time, as it did not
-// get to accept the first. Nothing else makes it do so but a store that loses
-// its mark, or cannot be reached for half a minute when it is to be set.
-func (d Deliveries) Deliver(ctx context.Context, key string, deliver func(context.Context) (accepted bool)) (Outcome, error) {
-	c, err := d.claim(ctx, key)
-	switch {
-	case errors.Is(err, errAccepted):
-		return Repeated, nil
-	case err != nil:
-		return Rejected, err
+// takes over, and the end of the only node leaves nothing: the backend may then see the
+// message a second time, as it did not get to accept the first. Nothing else makes it
+// do so but a store that loses its mark, or cannot be reached for half a minute when it
+// is to be set.
+func (d *Deliveries) Deliver(ctx context.Context, key string, deliver func(context.Context) (accepted bool)) (Outcome, error) {
+	if d.Locks != nil {
+		return d.deliverLocked(ctx, key, deliver)
 	}
-	accepted := false
-	renewing, stop := context.WithCancel(context.WithoutCancel(ctx))
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		c.keep(renewing)
-	}()
-	// Also when deliver panics, as a reverse proxy does whose client is gone.
-	defer func() {
-		stop()
-		<-done
-		if !accepted {
-			c.release(ctx)
-		}
-	}()
-	accepted = deliver(ctx)
-	if !accepted {
-		return Rejected, nil
+	return d.deliverByClaim(ctx, key, deliver)
+}
+
+// note remembers that the message was accepted, and then calls over. If the store is
+// out of reach, it waits for noteTimeout, and goes on trying when it has returned: the
+// message counts as accepted all the same, as the backend has it, and asking WeChat to
+// send it again would deliver it twice for certain.
+func (d *Deliveries) note(ctx context.Context, key string, over func()) {
+	ctx = context.WithoutCancel(ctx)
+	begin := time.Now()
+	err := d.noteOnce(ctx, key)
+	d.doubtful.Store(err != nil)
+	if err == nil {
+		over()
+		return
 	}
-	stop()
-	<-done
 	// Few are ever under way: without the store no delivery begins.
 	noted := make(chan struct{})
 	go func() {
 		defer close(noted)
-		c.accept(ctx)
+		defer over()
+		ctx, cancel := context.WithTimeout(ctx, noteLater)
+		defer cancel()
+		for ctx.Err() == nil && d.noteOnce(ctx, key) != nil {
+			select {
+			case <-ctx.Done():
+			case <-time.After(pollEvery):
+			}
+		}
 	}()
 	select {
 	case <-noted:
-	case <-time.After(noteTimeout):
-	}
-	return Accepted, nil
-}
-
-// claim waits until this request is the one to deliver the message.
-func (d Deliveries) claim(ctx context.Context, key string) (*claim, error) {
-	c := &claim{d: d, key: key}
-	_, _ = rand.Read(c.name[:]) // never fails
-	var seen []byte             // another's claim, and since when it is unchanged
-	var since, polled time.Time
-	for {
-		var held []byte
-		abandoned := seen != nil && time.Since(since) >= abandonedAfter
-		err := d.Shared.UpdateValue(ctx, key, d.Now().Add(claimFor), func(old []byte) ([]byte, error) {
-			held = nil
-			switch {
-			case len(old) == 0 || old[0] != valueAccepted && old[0] != valueClaimed:
-			case old[0] == valueAccepted:
-				return nil, errAccepted
-			case c.mine(old): // an earlier try whose answer was lost
-			case abandoned && bytes.Equal(old, seen):
-			default:
-				held = bytes.Clone(old)
-				return nil, errClaimed
-			}
-			return c.value(), nil
-		})
-		switch {
-		case err == nil:
-			return c, nil
-		case errors.Is(err, errAccepted):
-			return nil, errAccepted
-		case !errors.Is(err, errClaimed):
-			if ctx.Err() != nil && seen != nil {
-				return nil, ErrUnderway
-			}
-			return nil, fmt.Errorf("claiming a message: %w", err)
-		}
-		now := time.Now()
-		if !bytes.Equal(held, seen) || now.Sub(polled) >= stalledAfter {
-			seen, since = held, now
-		}
-		polled = now
-		select {
-		case <-ctx.Done():
-			return nil, ErrUnderway
-		case <-time.After(pollEvery):
-		}
+	case <-time.After(noteTimeout - time.Since(begin)):
 	}
 }
 
-// claim is the right to deliver one message.
-type claim struct {
-	d        Deliveries
-	key      string
-	name     [nameSize]byte
-	renewals byte
-}
-
-func (c *claim) value() []byte {
-	return append(append([]byte{valueClaimed}, c.name[:]...), c.renewals)
-}
-
-func (c *claim) mine(value []byte) bool {
-	return len(value) == nameSize+2 && value[0] == valueClaimed && bytes.Equal(value[1:nameSize+1], c.name[:])
-}
-
-// keep renews the claim until ctx ends.
-func (c *claim) keep(ctx context.Context) {
-	tick := time.NewTicker(renewEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		c.renewals++
-		// A failed renewal is made up for by the next; if none works, another
-		// request may take over, which is what should happen to a node cut off.
-		_ = c.d.Shared.UpdateValue(ctx, c.key, c.d.Now().Add(claimFor), func(old []byte) ([]byte, error) {
-			if !c.mine(old) {
-				return nil, errLost
-			}
-			return c.value(), nil
-		})
-	}
-}
-
-// release forgets the message, so that its repeat is delivered at once.
-func (c *claim) release(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTimeout)
+func (d *Deliveries) noteOnce(ctx context.Context, key string) error {
+	ctx, cancel := context.WithTimeout(ctx, noteTimeout)
 	defer cancel()
-	_ = c.d.Shared.UpdateValue(ctx, c.key, c.d.Now().Add(claimFor), func(old []byte) ([]byte, error) {
-		if !c.mine(old) {
-			return nil, errLost
-		}
-		return nil, nil
+	return d.Shared.UpdateValue(ctx, key, d.Now().Add(rememberFor), func([]byte) ([]byte, error) {
+		return []byte{valueAccepted}, nil
 	})
-}
-
-// accept remembers the message, no matter which node holds the claim by now. If the store is
-// out of reach, the message counts as accepted all the same: the backend has it,
-// and asking WeChat to send it again would deliver it twice for certain.
-func (c *claim) accept(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteLater)
-	defer cancel()
-	for {
-		once, cancel := context.WithTimeout(ctx, noteTimeout)
-		err := c.d.Shared.UpdateValue(once, c.key, c.d.Now().Add(rememberFor), func([]byte) ([]byte, error) {
-			return []byte{valueAccepted}, nil
-		})
-		cancel()
-		if err == nil {
-			return
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(pollEvery):
-		}
-	}
 }

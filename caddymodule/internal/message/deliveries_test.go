@@ -97,14 +97,14 @@ func want(t *testing.T, name string, got Outcome, err error, outcome Outcome, wa
 func TestDeliver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared, b := newMemory(), &backend{}
-		n1, n2 := Deliveries{shared, time.Now}, Deliveries{shared, time.Now}
+		n1, n2 := &Deliveries{Shared: shared, Now: time.Now}, &Deliveries{Shared: shared, Now: time.Now}
 		ctx := t.Context()
 		got, err := n1.Deliver(ctx, "k", b.answer(time.Millisecond, false))
 		want(t, "refused", got, err, Rejected, nil)
 		got, err = n2.Deliver(ctx, "k", b.answer(time.Millisecond, true))
 		want(t, "sent again", got, err, Accepted, nil)
 		for i := range 3 {
-			got, err = []Deliveries{n1, n2, n1}[i].Deliver(ctx, "k", b.answer(0, true))
+			got, err = []*Deliveries{n1, n2, n1}[i].Deliver(ctx, "k", b.answer(0, true))
 			want(t, "repeated", got, err, Repeated, nil)
 		}
 		got, err = n1.Deliver(ctx, "other", b.answer(0, true))
@@ -127,7 +127,7 @@ func TestDeliverWaits(t *testing.T) {
 			outcomes := make([]Outcome, 6)
 			for i := range outcomes {
 				wg.Go(func() {
-					d := Deliveries{shared, time.Now}
+					d := &Deliveries{Shared: shared, Now: time.Now}
 					time.Sleep(time.Duration(i) * 300 * time.Millisecond)
 					var err error
 					outcomes[i], err = d.Deliver(within(t, 20*time.Second), "k", b.answer(4*time.Second, accept || i > 0))
@@ -155,7 +155,7 @@ func TestDeliverWaits(t *testing.T) {
 func TestDeliverUnderway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared, b := newMemory(), &backend{}
-		d := Deliveries{shared, time.Now}
+		d := &Deliveries{Shared: shared, Now: time.Now}
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
@@ -181,13 +181,13 @@ func TestDeliverAfterCrash(t *testing.T) {
 	for _, skew := range []time.Duration{0, -time.Hour, time.Hour} {
 		synctest.Test(t, func(t *testing.T) {
 			shared, b := newMemory(), &backend{}
-			dead := &claim{d: Deliveries{shared, time.Now}, key: "k"}
+			dead := &claim{d: &Deliveries{Shared: shared, Now: time.Now}, key: "k"}
 			dead.name[0] = 1
 			if err := shared.UpdateValue(t.Context(), "k", time.Now().Add(claimFor), func([]byte) ([]byte, error) { return dead.value(), nil }); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(5 * time.Second)
-			d := Deliveries{shared, func() time.Time { return time.Now().Add(skew) }}
+			d := &Deliveries{Shared: shared, Now: func() time.Time { return time.Now().Add(skew) }}
 			begin := time.Now()
 			got, err := d.Deliver(within(t, 4500*time.Millisecond), "k", b.answer(time.Second, true))
 			if skew >= 0 { // else the store takes what it is told to keep for past
@@ -199,7 +199,7 @@ func TestDeliverAfterCrash(t *testing.T) {
 			// The dead one was only frozen: what it does now undoes nothing.
 			dead.release(t.Context())
 			ctx, stop := context.WithTimeout(t.Context(), 3*time.Second)
-			dead.keep(ctx)
+			dead.renew(ctx)
 			stop()
 			if skew == 0 {
 				got, err = d.Deliver(t.Context(), "k", b.answer(0, true))
@@ -221,7 +221,7 @@ func TestDeliverTakenOverByAnother(t *testing.T) {
 		}
 		claimAs(1)
 		time.AfterFunc(abandonedAfter-pollEvery/2, func() { claimAs(2) })
-		got, err := Deliveries{shared, time.Now}.Deliver(within(t, 4500*time.Millisecond), "k", b.answer(0, true))
+		got, err := (&Deliveries{Shared: shared, Now: time.Now}).Deliver(within(t, 4500*time.Millisecond), "k", b.answer(0, true))
 		want(t, "waiting", got, err, Rejected, ErrUnderway)
 	})
 }
@@ -239,7 +239,7 @@ func (s repeating) UpdateValue(ctx context.Context, key string, until time.Time,
 func TestDeliverChangeRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared, b := repeating{newMemory()}, &backend{}
-		d := Deliveries{shared, time.Now}
+		d := &Deliveries{Shared: shared, Now: time.Now}
 		begin := time.Now()
 		got, err := d.Deliver(t.Context(), "k", b.answer(0, true))
 		want(t, "first", got, err, Accepted, nil)
@@ -255,7 +255,7 @@ func TestDeliverChangeRepeated(t *testing.T) {
 func TestDeliverRenews(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared, b := newMemory(), &backend{}
-		d := Deliveries{shared, time.Now}
+		d := &Deliveries{Shared: shared, Now: time.Now}
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
@@ -275,7 +275,7 @@ func TestDeliverRenews(t *testing.T) {
 func TestDeliverPanics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared, b := newMemory(), &backend{}
-		d := Deliveries{shared, time.Now}
+		d := &Deliveries{Shared: shared, Now: time.Now}
 		func() {
 			defer func() {
 				if recover() != "aborted" {
@@ -297,7 +297,7 @@ func TestDeliverPanics(t *testing.T) {
 func TestDeliverOutlivesRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared, b := newMemory(), &backend{}
-		d := Deliveries{shared, time.Now}
+		d := &Deliveries{Shared: shared, Now: time.Now}
 		for accept, outcome := range map[bool]Outcome{true: Accepted, false: Rejected} {
 			key := fmt.Sprint(accept)
 			ctx, cancel := context.WithCancel(t.Context())
@@ -316,7 +316,7 @@ func TestDeliverOutlivesRequest(t *testing.T) {
 func TestDeliverStoreDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared, b := newMemory(), &backend{}
-		d := Deliveries{shared, time.Now}
+		d := &Deliveries{Shared: shared, Now: time.Now}
 		shared.set(func() { shared.down = true })
 		got, err := d.Deliver(t.Context(), "k", b.answer(0, true))
 		want(t, "down", got, err, Rejected, errDown)
@@ -375,12 +375,12 @@ func TestDeliverThroughAStall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared, b := newMemory(), &backend{}
 		begin := time.Now()
-		holder := Deliveries{shared, time.Now}
-		waiter := Deliveries{held{shared, func() {
+		holder := &Deliveries{Shared: shared, Now: time.Now}
+		waiter := &Deliveries{Shared: held{shared, func() {
 			if at := time.Since(begin); at > 750*time.Millisecond && at < 3800*time.Millisecond {
 				time.Sleep(3800*time.Millisecond - at)
 			}
-		}}, time.Now}
+		}}, Now: time.Now}
 		time.AfterFunc(800*time.Millisecond, func() { shared.set(func() { shared.down = true }) })
 		time.AfterFunc(3790*time.Millisecond, func() { shared.set(func() { shared.down = false }) })
 		done := make(chan struct{})

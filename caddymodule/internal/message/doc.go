@@ -11,7 +11,8 @@
 //
 // Reading order: receiver.go (what is configured), signature.go, open.go (a
 // request's way), crypt.go, fields.go with xml.go and json.go (what is read of a
-// message), message.go (what it tells), reply.go, deliveries.go.
+// message), message.go (what it tells), reply.go, deliveries.go with claim.go and
+// lock.go (whose turn it is).
 //
 // It refuses to do HTTP, to keep sessions, and to say to a sender why something
 // was refused: there is one error, [ErrForged]. It knows no Caddy and no time but

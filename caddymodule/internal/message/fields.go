@@ -44,19 +44,36 @@ type field struct {
 	// The text of a string, the digits of a number as they are, the raw JSON or
 	// the joined texts of anything larger.
 	text string
-	// All texts and numbers anywhere in it, and the same with the names before them.
-	leaves, shape []string
+	// Where its words are among those of the message.
+	from, to int
 }
 
-func (m *field) leaf(s string) {
-	m.leaves = append(m.leaves, s)
-	m.shape = append(m.shape, s)
+// word is a text or a number anywhere in a member, or the name of a part inside it.
+type word struct {
+	text   string
+	isName bool
 }
 
 // fields are the members of a message in their order.
 type fields struct {
 	format format
 	list   []field
+	words  []word // of all members: one piece of memory for them
+}
+
+// begin adds a member, to which the words belong that are added from now on.
+func (f *fields) begin(name string) *field {
+	if f.list == nil { // as many as most messages have
+		f.list, f.words = make([]field, 0, 8), make([]word, 0, 8)
+	}
+	f.list = append(f.list, field{name: name, from: len(f.words), to: len(f.words)})
+	return &f.list[len(f.list)-1]
+}
+
+// add adds a word to the member that was begun last.
+func (f *fields) add(text string, isName bool) {
+	f.words = append(f.words, word{text, isName})
+	f.list[len(f.list)-1].to = len(f.words)
 }
 
 // get returns a member without the blanks around it that some of WeChat's own
@@ -83,18 +100,17 @@ func readFields(body []byte) (fields, error) {
 	if len(start) == 0 {
 		return fields{}, errUnreadable
 	}
-	f, read := fields{}, readXML
+	f, read := fields{}, (*fields).readXML
 	if start[0] == '{' {
-		f.format, read = formatJSON, readJSON
+		f.format, read = formatJSON, (*fields).readJSON
 	}
-	list, err := read(start)
-	if err != nil {
+	if err := read(&f, start); err != nil {
 		return fields{}, errUnreadable
 	}
 	for _, name := range decisive {
 		count := 0
-		for i := range list {
-			if list[i].name == name {
+		for i := range f.list {
+			if f.list[i].name == name {
 				count++
 			}
 		}
@@ -102,7 +118,6 @@ func readFields(body []byte) (fields, error) {
 			return fields{}, errUnreadable
 		}
 	}
-	f.list = list
 	return f, nil
 }
 
@@ -110,8 +125,16 @@ func readFields(body []byte) (fields, error) {
 // the space between them.
 func (f fields) digest() string {
 	lines := make([]string, 0, len(f.list))
+	var line []byte
 	for _, m := range f.list {
-		lines = append(lines, m.name+"\x00"+strings.Join(m.shape, "\x00"))
+		line = append(append(line[:0], m.name...), 0)
+		for i, w := range f.words[m.from:m.to] {
+			if i > 0 {
+				line = append(line, 0)
+			}
+			line = append(line, w.text...)
+		}
+		lines = append(lines, string(line))
 	}
 	slices.Sort(lines)
 	h := sha256.New()

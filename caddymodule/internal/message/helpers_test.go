@@ -48,15 +48,11 @@ func push(t testing.TB, message, appID string, at time.Time, around func(text st
 
 func encryptText(t testing.TB, key, message, appID string) string {
 	t.Helper()
-	k, err := parseKey(key)
+	k, err := newKey(key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := encrypt(k, [randomSize]byte{'r', 'a', 'n', 'd', 'o', 'm'}, []byte(message), appID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
+	return k.encrypt([randomSize]byte{'r', 'a', 'n', 'd', 'o', 'm'}, []byte(message), appID)
 }
 
 func signedQuery(text string, at time.Time) url.Values {

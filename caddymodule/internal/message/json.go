@@ -6,57 +6,86 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
 // readJSON reads the members of one object. Numbers keep their digits: a MsgId
 // has 64 bits, of which a float would lose some.
-func readJSON(body []byte) ([]field, error) {
-	d := jsontext.NewDecoder(bytes.NewReader(body),
-		jsontext.AllowInvalidUTF8(true),    // a name cut within a character is WeChat's to send
-		jsontext.AllowDuplicateNames(true)) // as XML repeats a list's members; readFields refuses what matters
-	if t, err := d.ReadToken(); err != nil || t.Kind() != '{' {
-		return nil, errUnreadable
+func (f *fields) readJSON(body []byte) error {
+	r := jsonReader{text: string(body), Decoder: jsontext.NewDecoder(bytes.NewBuffer(body), // which it reads without a copy
+		jsontext.AllowInvalidUTF8(true),     // a name cut within a character is WeChat's to send
+		jsontext.AllowDuplicateNames(true))} // as XML repeats a list's members; readFields refuses what matters
+	if kind, _, err := r.next(); err != nil || kind != '{' {
+		return errUnreadable
 	}
-	var list []field
-	for d.PeekKind() == '"' {
-		name, err := d.ReadToken()
-		if err != nil || len(list) >= maxFields {
-			return nil, errUnreadable
+	for r.PeekKind() == '"' {
+		_, name, err := r.next()
+		if err != nil || len(f.list) >= maxFields {
+			return errUnreadable
 		}
-		m := field{name: name.String()}
-		begin := d.InputOffset()
-		for outer := d.StackDepth(); ; {
-			t, err := d.ReadToken()
-			if err != nil || d.StackDepth() > maxDepth {
-				return nil, errUnreadable
+		m := f.begin(name)
+		begin := r.InputOffset()
+		for outer := r.StackDepth(); ; {
+			kind, text, err := r.next()
+			if err != nil || r.StackDepth() > maxDepth {
+				return errUnreadable
 			}
-			switch t.Kind() {
+			switch kind {
 			case '"', '0', 't', 'f':
-				if kind, length := d.StackIndex(d.StackDepth()); kind == '{' && length%2 == 1 && d.StackDepth() > outer {
-					m.shape = append(m.shape, t.String()) // a name
-				} else {
-					m.leaf(t.String())
-				}
+				around, length := r.StackIndex(r.StackDepth())
+				f.add(text, around == '{' && length%2 == 1 && r.StackDepth() > outer)
 			}
-			if d.StackDepth() == outer {
-				switch t.Kind() {
+			if r.StackDepth() == outer {
+				switch kind {
 				case '"', '0', 't', 'f':
-					m.text = t.String()
+					m.text = text
 				case '}', ']':
-					m.text = string(bytes.TrimLeft(body[begin:d.InputOffset()], ": \t\r\n"))
+					m.text = strings.TrimLeft(r.text[begin:r.InputOffset()], ": \t\r\n")
 				}
 				break
 			}
 		}
-		list = append(list, m)
 	}
-	if t, err := d.ReadToken(); err != nil || t.Kind() != '}' {
-		return nil, errUnreadable
+	if kind, _, err := r.next(); err != nil || kind != '}' {
+		return errUnreadable
 	}
-	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
-		return nil, errUnreadable
+	if _, err := r.ReadToken(); !errors.Is(err, io.EOF) {
+		return errUnreadable
 	}
-	return list, nil
+	return nil
+}
+
+// jsonReader reads tokens whose texts are pieces of one string, where they can be.
+type jsonReader struct {
+	text string
+	*jsontext.Decoder
+}
+
+// next returns the next token's kind, and the text of a name, a string, a number, true or false.
+func (r *jsonReader) next() (kind jsontext.Kind, text string, err error) {
+	before := r.InputOffset()
+	t, err := r.ReadToken()
+	if err != nil {
+		return 0, "", err
+	}
+	switch kind = t.Kind(); kind {
+	case '"', '0', 't', 'f':
+		raw := strings.TrimLeft(r.text[before:r.InputOffset()], ",: \t\r\n")
+		switch {
+		case kind != '"':
+			return kind, raw, nil
+		case isPlain(raw):
+			return kind, raw[1 : len(raw)-1], nil
+		}
+		return kind, t.String(), nil
+	}
+	return kind, "", nil
+}
+
+// isPlain reports whether a JSON string means what is between its quotes.
+func isPlain(quoted string) bool {
+	return strings.IndexByte(quoted, '\\') < 0 && utf8.ValidString(quoted)
 }

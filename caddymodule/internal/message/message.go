@@ -107,9 +107,12 @@ func (m *Message) revokes(code string) bool {
 		if f.name != "RevokeInfo" {
 			continue
 		}
-		for _, leaf := range f.leaves {
-			for word := range strings.FieldsFuncSeq(leaf, func(r rune) bool { return r < '0' || r > '9' }) {
-				if word == code {
+		for _, w := range m.fields.words[f.from:f.to] {
+			if w.isName {
+				continue
+			}
+			for number := range strings.FieldsFuncSeq(w.text, func(r rune) bool { return r < '0' || r > '9' }) {
+				if number == code {
 					return true
 				}
 			}

@@ -138,7 +138,7 @@ func TestReply(t *testing.T) {
 	}
 	texts := map[string]bool{}
 	check := func(name string, e encrypted) {
-		plain, err := decrypt(secure.secrets().key, e.Encrypt, testApp)
+		plain, err := secure.secrets().key.decrypt(e.Encrypt, testApp)
 		if err != nil || string(plain) != answer || e.MsgSignature != sign(testToken, e.TimeStamp, e.Nonce, e.Encrypt) || e.TimeStamp != unixText(now) || e.Nonce != "415670741" {
 			t.Errorf("%s: %+v, %s, %v", name, e, plain, err)
 		}

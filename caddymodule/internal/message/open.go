@@ -78,7 +78,7 @@ func (r *Receiver) openEncrypted(query url.Values, contentType string, body []by
 		return nil, forged(err.Error())
 	}
 	text := outer.get("Encrypt")
-	if !all(text, isBase64) {
+	if !isBase64(text) {
 		return nil, forged("the message has no encrypted part")
 	}
 	secrets := r.secrets()
@@ -86,7 +86,7 @@ func (r *Receiver) openEncrypted(query url.Values, contentType string, body []by
 	if !ok || !equal(sent, sign(secrets.token, s.timestamp, s.nonce, text)) {
 		return nil, forged("msg_signature is not by the app's push token")
 	}
-	plain, err := decrypt(secrets.key, text, r.appID)
+	plain, err := secrets.key.decrypt(text, r.appID)
 	if err != nil {
 		return nil, err
 	}
@@ -102,4 +102,13 @@ func (r *Receiver) openEncrypted(query url.Values, contentType string, body []by
 	return m, nil
 }
 
-func isBase64(c byte) bool { return isAlphanumeric(c) || c == '+' || c == '/' || c == '=' }
+// isBase64 reports whether a text, which is the longest part of a push, has no other
+// characters than base64's.
+func isBase64(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; !isAlphanumeric(c) && c != '+' && c != '/' && c != '=' {
+			return false
+		}
+	}
+	return text != ""
+}

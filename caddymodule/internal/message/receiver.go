@@ -20,7 +20,7 @@ type Receiver struct {
 
 type secrets struct {
 	token string
-	key   []byte // 32 bytes, or nil: messages come in the clear
+	key   *aesKey // nil: messages come in the clear
 }
 
 // NewReceiver takes what WeChat's console shows: the Token, and the
@@ -36,7 +36,7 @@ func NewReceiver(appID, token, encodingAESKey string) (*Receiver, error) {
 	}
 	s := secrets{token: token}
 	if encodingAESKey != "" {
-		key, err := parseKey(encodingAESKey)
+		key, err := newKey(encodingAESKey)
 		if err != nil {
 			return nil, err
 		}

@@ -41,10 +41,7 @@ type envelope struct {
 
 func (m *Message) seal(body []byte, random [randomSize]byte, now time.Time) ([]byte, string, error) {
 	s := m.receiver.secrets()
-	text, err := encrypt(s.key, random, body, m.receiver.appID)
-	if err != nil {
-		return nil, "", err
-	}
+	text := s.key.encrypt(random, body, m.receiver.appID)
 	e := envelope{
 		Encrypt: text, TimeStamp: now.Unix(), Nonce: m.nonce,
 		MsgSignature: sign(s.token, strconv.FormatInt(now.Unix(), 10), m.nonce, text),

@@ -52,8 +52,8 @@ func TestOfficialVectors(t *testing.T) {
 	if err != nil || string(m.Body) != b.Plaintext || m.Type() != "event/debug_demo" || !m.Encrypted || s.Parts[3] != b.Encrypt {
 		t.Fatalf("secure: %+v, %v", m, err)
 	}
-	if text, err := encrypt(secure.secrets().key, [16]byte([]byte(b.Random)), []byte(b.Plaintext), b.Receiver); err != nil || text != b.Encrypt {
-		t.Errorf("encrypted again: %s, %v", text, err)
+	if text := secure.secrets().key.encrypt([16]byte([]byte(b.Random)), []byte(b.Plaintext), b.Receiver); text != b.Encrypt {
+		t.Errorf("encrypted again: %s", text)
 	}
 
 	rs, rb := all["official-push-reply-msg_signature"], all["official-push-secure-reply"]
@@ -66,7 +66,7 @@ func TestOfficialVectors(t *testing.T) {
 		got.Encrypt != rb.Encrypt || got.MsgSignature != rs.Signature || got.Nonce != rs.Parts[2] || got.TimeStamp.String() != rs.Parts[1] {
 		t.Errorf("reply: %s, %v", reply, err)
 	}
-	if plain, err := decrypt(secure.secrets().key, rb.Encrypt, rb.Receiver); err != nil || string(plain) != rb.Plaintext {
+	if plain, err := secure.secrets().key.decrypt(rb.Encrypt, rb.Receiver); err != nil || string(plain) != rb.Plaintext {
 		t.Errorf("reply decrypted: %s, %v", plain, err)
 	}
 }

@@ -319,6 +319,14 @@ var broken = []struct {
 		}}
 	}, caught: []string{"Create with a context that is done is its error, and no half of it"}},
 
+	{fault: "locks that lock nothing", spoil: func(s session.Store) session.Store {
+		return mislocking{s, func(context.Context, string) (func(), error) { return func() {}, nil }}
+	}, caught: []string{"Lock gives a name to one at a time, and other names meanwhile", "Lock ends with its context, and leaves the name to who has it"}},
+
+	{fault: "one lock for all names", spoil: func(s session.Store) session.Store {
+		return mislocking{s, func(ctx context.Context, _ string) (func(), error) { return s.(session.Locker).Lock(ctx, "") }}
+	}, caught: []string{"Lock gives a name to one at a time, and other names meanwhile"}},
+
 	{fault: "an outage looks like absence", spoil: func(s session.Store) session.Store { return s },
 		caught: []string{"Get of a store that cannot answer is an error, and not ErrNotFound",
 			"List of a store that cannot answer is an error, and not ErrNotFound"}},

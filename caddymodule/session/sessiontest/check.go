@@ -41,7 +41,7 @@ var ctx = context.Background()
 
 func checks() []check {
 	return slices.Concat(markChecks(), recordChecks(), expiryChecks(), limitChecks(), updateChecks(),
-		userChecks(), leaseChecks(), valueChecks(), userValueChecks(), countingOnly(countChecks()), cancelChecks(), concurrencyChecks())
+		userChecks(), leaseChecks(), valueChecks(), userValueChecks(), countingOnly(countChecks()), lockingOnly(lockChecks()), cancelChecks(), concurrencyChecks())
 }
 
 // expire lets time pass until the given moment is no longer in the future.

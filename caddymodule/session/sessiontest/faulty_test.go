@@ -78,6 +78,14 @@ func (f *faulty) UpdateValue(ctx context.Context, key string, until time.Time, c
 	return f.Store.UpdateValue(ctx, key, until, change)
 }
 
+// mislocking is a store that locks in another way.
+type mislocking struct {
+	session.Store
+	lock func(context.Context, string) (func(), error)
+}
+
+func (m mislocking) Lock(ctx context.Context, name string) (func(), error) { return m.lock(ctx, name) }
+
 // miscounting is a store that counts in another way.
 type miscounting struct {
 	session.Store

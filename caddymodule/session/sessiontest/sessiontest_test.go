@@ -128,7 +128,7 @@ func TestEveryKindOfCheckIsProven(t *testing.T) {
 	}
 	for name, list := range map[string][]check{
 		"marks": markChecks(), "records": recordChecks(), "expiry": expiryChecks(), "limits": limitChecks(),
-		"updates": updateChecks(), "users": userChecks(), "leases": leaseChecks(), "values": valueChecks(), "user values": userValueChecks(), "counts": countChecks(),
+		"updates": updateChecks(), "users": userChecks(), "leases": leaseChecks(), "values": valueChecks(), "user values": userValueChecks(), "counts": countChecks(), "locks": lockChecks(),
 		"cancel": cancelChecks(), "concurrency": concurrencyChecks(), "peers": peerChecks(), "unreachable": unreachableChecks(),
 	} {
 		n := 0
