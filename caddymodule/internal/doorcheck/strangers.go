@@ -4,7 +4,9 @@ package doorcheck
 
 import (
 	"encoding/base64"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -48,7 +50,7 @@ func (p *prober) strangers() (all []question) {
 
 	b64 := func(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
 	const claims = `{"iss":"wechat-gateway","sub":"oFORGED","aud":"wx0000000000000000","iat":1700000000,"exp":4102444800,"jti":"AAAAAAAAAAAAAAAAAAAAAA"}`
-	for what, token := range map[string]string{
+	tokens := map[string]string{
 		"an empty token": "", "a token that is one word": "garbage", "a token of dots": "..",
 		"an unsigned token":                 b64(`{"alg":"none","typ":"JWT"}`) + "." + b64(claims) + ".",
 		"a token with a made-up signature":  b64(`{"alg":"HS256","kid":"AAAAAAAAAAAAAAAA","typ":"JWT"}`) + "." + b64(claims) + "." + strings.Repeat("A", 43),
@@ -57,8 +59,9 @@ func (p *prober) strangers() (all []question) {
 		"two tokens in one line, both bad":  "garbage, Bearer garbage",
 		"a token with a byte above 127":     "caf\xc3\xa9",
 		"a token of another kind of server": "ya29.A0ARrdaM",
-	} {
-		add(question{kind: "a bad token", which: what, fields: [][2]string{{"Authorization", "Bearer " + token}}})
+	}
+	for _, what := range slices.Sorted(maps.Keys(tokens)) { // reports of two runs can be compared
+		add(question{kind: "a bad token", which: what, fields: [][2]string{{"Authorization", "Bearer " + tokens[what]}}})
 	}
 	add(question{kind: "a bad token", which: "two bad tokens", fields: [][2]string{{"Authorization", "Bearer a"}, {"Authorization", "Bearer b"}}})
 	add(question{kind: "a bad token", which: "a password", fields: [][2]string{{"Authorization", "Basic YWRtaW46YWRtaW4="}}})

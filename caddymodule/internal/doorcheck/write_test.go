@@ -29,7 +29,7 @@ func report(t *testing.T, flaw string) (lines []string, said string, r Report) {
 func TestWriteIsShort(t *testing.T) {
 	for flaw, want := range map[string][]string{
 		"":         {"Nothing got through."},
-		"no check": {"a method, without a token: let through with 200 (", "(all 240 that were tried, such as X-WeChat-OpenID, x-wechat-openid, X-WECHAT-OPENID)", "a bad token: let through with 200 (11 of 12: ", "Mend it: have the proxy ask wechat_check"},
+		"no check": {"a method, without a token: let through with 200 (", "(all 240 that were tried, such as X-WeChat-OpenID, x-wechat-openid, X-WECHAT-OPENID)", "a bad token: let through with 200 (11 of 12: a token of 8000 bytes; a token of another kind of server; ", "Mend it: have the proxy ask wechat_check"},
 		"aliases pass": {"a client's header reaches the backend (", "X_WeChat_OpenID and 11 other names spelled like it; ",
 			"Mend it: let the proxy remove all X-WeChat-* and X-WX-* headers"},
 		"wrapped pass":    {"a client's header reaches the backend (Grpc-Metadata-X-WeChat-OpenID and 11 other names spelled like it)"},
