@@ -29,8 +29,9 @@ the URL of a page behind the same proxy that shows the headers of its request, i
 what reaches the backend. With --logout, the URL of <prefix>/logout, it ends the token's
 session, and sees whether an answer of before still lets it in.
 
-Ask only servers that are yours: it sends some 200 requests, also with methods such as
-DELETE, all of which must be refused.`,
+Ask only servers that are yours: it sends some 300 requests, also with methods such as
+DELETE, all of which must be refused. Where a plain request without a token gets through
+already, it says that and sends no others of the kind.`,
 		Example: `  caddy wechat check http://127.0.0.1:9180/
   caddy wechat check https://api.example.com/me --token token.txt --echo https://api.example.com/echo`,
 		Args: cobra.ExactArgs(1),

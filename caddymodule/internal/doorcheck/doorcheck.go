@@ -60,6 +60,7 @@ type prober struct {
 	report Report
 
 	optional bool           // the check lets requests without a token through as nobody
+	open     bool           // nothing guards the page: every request gets through
 	tried    map[string]int // questions of strangers, by kind
 }
 
@@ -73,7 +74,11 @@ func Run(ctx context.Context, opts Options) (Report, error) {
 	if err := p.meet(ctx); err != nil {
 		return p.report, err
 	}
-	p.askStrangers(ctx)
+	if p.open {
+		p.note("as a plain request gets through, no other without a session was sent")
+	} else {
+		p.askStrangers(ctx)
+	}
 	if opts.Token == "" {
 		p.note("without --token: whether a user gets in, and what of a client's headers does, was not tried")
 		return p.report, ctx.Err()
@@ -118,6 +123,12 @@ func (p *prober) meet(ctx context.Context) error {
 		p.find(mendIdentity, "a request without a token is told to be somebody's")
 	case p.optional:
 		p.note("the check has the option optional: requests without a token pass as nobody's, which was not counted")
+	case through(got) && got.status == http.StatusOK && got.body == "":
+		p.open = true
+		p.find(mendEmpty, "a plain request without a token: an empty 200, which a proxy takes for a yes")
+	case through(got):
+		p.open = true
+		p.find(mendOpen, "a plain request without a token: let through with %d", got.status)
 	case got.status == http.StatusBadGateway || got.status == http.StatusGatewayTimeout || got.status == http.StatusInternalServerError:
 		p.note("a request without a token is answered %d: something behind this address is out of order, so little is proven", got.status)
 	}
@@ -219,9 +230,9 @@ func (q *question) mend() string {
 		return mendHost
 	case q.target != "":
 		return mendPath
-	case len(q.fields) > 0 && strings.HasPrefix(q.which, "If-"), strings.HasPrefix(q.which, "Range"):
+	case strings.HasPrefix(q.which, "If-"), strings.HasPrefix(q.which, "Range"):
 		return mendCache
-	case len(q.fields) > 0 && !q.broken():
+	case strings.Contains(q.kind, "header"):
 		return mendMetadata
 	}
 	return mendOpen

@@ -28,8 +28,9 @@ func report(t *testing.T, flaw string) (lines []string, said string, r Report) {
 
 func TestWriteIsShort(t *testing.T) {
 	for flaw, want := range map[string][]string{
-		"":         {"Nothing got through."},
-		"no check": {"a method, without a token: let through with 200 (", "(all 240 that were tried, such as X-WeChat-OpenID, x-wechat-openid, X-WECHAT-OPENID)", "a bad token: let through with 200 (11 of 12: a token of 8000 bytes; a token of another kind of server; ", "Mend it: have the proxy ask wechat_check"},
+		"":                    {"Nothing got through."},
+		"no check":            {"THROUGH a plain request without a token: let through with 200 Mend it: have the proxy ask wechat_check", "no other without a session was sent"},
+		"bad token is nobody": {"THROUGH a bad token: let through with 200 (12 of 12: a token of 8000 bytes; "},
 		"aliases pass": {"a client's header reaches the backend (", "X_WeChat_OpenID and 11 other names spelled like it; ",
 			"Mend it: let the proxy remove all X-WeChat-* and X-WX-* headers"},
 		"wrapped pass":    {"a client's header reaches the backend (Grpc-Metadata-X-WeChat-OpenID and 11 other names spelled like it)"},
@@ -53,6 +54,23 @@ func TestWriteIsShort(t *testing.T) {
 				t.Errorf("%d lines for %d findings:\n%s", len(lines), len(r.Findings), strings.Join(lines, "\n"))
 			}
 		})
+	}
+}
+
+// Of many of a kind, all of which got through, some are shown.
+func TestWriteAll(t *testing.T) {
+	var findings []Finding
+	for _, name := range names {
+		for i, spelling := range spellings(name) {
+			findings = append(findings, Finding{What: spelling, Mend: "m", Kind: "k", Which: spelling, Shape: spellings(names[0])[i], Tried: 240})
+		}
+	}
+	var text strings.Builder
+	if err := (Report{Findings: findings}).Write(&text); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(text.String(), "THROUGH  k (all 240 that were tried, such as X-WeChat-OpenID, x-wechat-openid,\n         X-WECHAT-OPENID)\nMend it: m.\n") {
+		t.Error(text.String())
 	}
 }
 
