@@ -30,7 +30,7 @@ import (
 func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the store's name
 	if s.URLs = d.RemainingArgs(); len(s.URLs) == 0 {
-		return d.Err("store redis needs an address: store redis redis://<host>")
+		return d.Err("store redis needs an address:  store redis redis://<host>  (is the environment variable set?)")
 	}
 	at := map[string]caddyfile.Dispenser{"": *d} // where each option is; "" is the store itself
 	for nesting := d.Nesting(); d.NextBlock(nesting); {

@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -39,7 +38,7 @@ func (adminAPI) CaddyModule() caddy.ModuleInfo {
 func (adminAPI) Routes() []caddy.AdminRoute {
 	route := func(pattern string, methods map[string]adminCall) caddy.AdminRoute {
 		return caddy.AdminRoute{Pattern: pattern, Handler: caddy.AdminHandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
-			return serveAdmin(w, r, pattern, methods)
+			return answerAdmin(w, serveAdmin(w, r, pattern, methods))
 		})}
 	}
 	return []caddy.AdminRoute{
@@ -84,16 +83,6 @@ func serveAdmin(w http.ResponseWriter, r *http.Request, pattern string, methods 
 	defer cancel()
 	w.Header().Set("Cache-Control", "no-store")
 	return call(ctx, active.(*App).engine, w, r, strings.TrimPrefix(r.URL.Path, pattern))
-}
-
-func adminError(status int, format string, args ...any) error {
-	return caddy.APIError{HTTPStatus: status, Err: fmt.Errorf(format, args...)}
-}
-
-// adminStoreError tells an operator why the store did not answer: unlike a
-// client, an operator may know.
-func adminStoreError(err error) error {
-	return adminError(http.StatusServiceUnavailable, "the session store cannot answer: %v", err)
 }
 
 func adminJSON(w http.ResponseWriter, v any) error {

@@ -93,9 +93,11 @@ func TestAdminMethods(t *testing.T) {
 			if strings.Contains(allow, method) {
 				continue
 			}
-			if got := gw.Ask(t, method, path); got.Status != 405 || got.Header.Get("Allow") != allow {
+			got := gw.Ask(t, method, path)
+			if got.Status != 405 || got.Header.Get("Allow") != allow {
 				t.Errorf("%s %s: %d, Allow %q; want 405, %q", method, path, got.Status, got.Header.Get("Allow"), allow)
 			}
+			gatewaytest.RequireProblem(t, got, 405, "invalid_request")
 		}
 	}
 	gatewaytest.RequireStatus(t, gw.Ask(t, "GET", "/wechat/nothing"), 404)
@@ -109,6 +111,21 @@ func TestAdminMethods(t *testing.T) {
 		}
 	}
 	gatewaytest.RequireAlive(t, gw, token, true)
+}
+
+// What cannot be done is said as everywhere: a code for scripts, a description for people.
+func TestAdminErrors(t *testing.T) {
+	gw := gatewaytest.StartAdmin(t, gatewaytest.Setup{Wechat: gatewaytest.InMemory, Admin: true})
+	unknown := gatewaytest.SessionID(t, gatewaytest.Login(t, gw, gatewaytest.Alice))
+	gatewaytest.RequireStatus(t, gw.Ask(t, "DELETE", "/wechat/sessions/"+unknown), 204)
+	for call, status := range map[string]int{
+		"GET /wechat/sessions": 400, "GET /wechat/sessions?appid=wx00000000000000ff&openid=o": 404, "GET /wechat/sessions/" + unknown: 404,
+		"DELETE /wechat/sessions/": 400, "DELETE /wechat/users/x": 400, "DELETE /wechat/users/wx00000000000000ff/o": 404,
+		"POST /wechat/keys/rotate?kind=x": 400, "POST /wechat/keys/rotate?kind=seal": 409, "DELETE /wechat/keys/none": 404,
+	} {
+		method, path, _ := strings.Cut(call, " ")
+		gatewaytest.RequireProblem(t, gw.Ask(t, method, path), status, "invalid_request")
+	}
 }
 
 // A line for each of what the gateway depends on, and 503 when one is down.

@@ -303,6 +303,7 @@ func (a *App) Stop() error {
 // Cleanup gives back what Provision took. Caddy calls it after a failed
 // Provision, too.
 func (a *App) Cleanup() error {
+	a.tellValidated()
 	var errs []error
 	for _, giveBack := range a.taken {
 		errs = append(errs, giveBack())

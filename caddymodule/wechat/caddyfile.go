@@ -96,8 +96,8 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return err
 		}),
 		option.One("store", a.Lines.noted("store", option.Set(&a.StoreRaw, unmarshalStore))),
-		option.One("seal_key_file", a.Lines.noted("seal_key_file", texts(&a.SealKeyFiles, "seal_key_file takes the paths of files, the one that seals first"))),
-		option.One("unguarded", texts(&a.Unguarded, "unguarded takes the upstreams that are meant to be reached without wechat_auth, as reverse_proxy has them, such as  unguarded localhost:3000")),
+		option.One("seal_key_file", a.Lines.noted("seal_key_file", texts(&a.SealKeyFiles, "seal_key_file takes the paths of files, the one that seals first (is the environment variable set?)"))),
+		option.One("unguarded", texts(&a.Unguarded, "unguarded takes the upstreams that are meant to be reached without wechat_auth, as reverse_proxy has them, such as  unguarded localhost:3000  (is the environment variable set?)")),
 	)
 	if err != nil {
 		return err

@@ -117,6 +117,12 @@ func sessionsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sessions (<session id> | <appid> <openid> | --appid <appid> --openid <openid>)",
 		Short: "Lists the sessions of a user, or shows one",
+		Long: `Lists the sessions of a user, or shows one: those that have neither expired nor ended
+by a logout, by "caddy wechat revoke" or to make room for a newer one.
+
+A session whose token was signed by a key that "caddy wechat keys revoke" took out, or
+whose file is no longer among those of key_file, stays in the list until it expires. It
+logs nobody in.`,
 		Example: `  caddy wechat sessions wx0123456789abcdef oABC
   caddy wechat sessions --appid wx0123456789abcdef --openid oABC
   caddy wechat sessions ba1UFA9IXPZ2ySAMi0OfEg --json`,
@@ -223,7 +229,7 @@ func askAdmin(cmd *cobra.Command, method, uri string, v any) ([]byte, error) {
 	}
 	resp, err := caddycmd.AdminAPIRequest(address, method, uri, nil, nil)
 	if err != nil {
-		return nil, err
+		return nil, described(err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 16<<20))
@@ -236,6 +242,19 @@ func askAdmin(cmd *cobra.Command, method, uri string, v any) ([]byte, error) {
 		}
 	}
 	return body, nil
+}
+
+// described is what the gateway said for people, where an error of the admin endpoint
+// holds that: Caddy's is the whole answer, as JSON.
+func described(err error) error {
+	said, answer, _ := strings.Cut(err.Error(), "{")
+	var refused struct {
+		Description string `json:"error_description"`
+	}
+	if json.Unmarshal([]byte("{"+answer), &refused) != nil || refused.Description == "" {
+		return err
+	}
+	return errors.New(said + refused.Description)
 }
 
 // show writes a table for people, or the answer itself for scripts.

@@ -97,8 +97,15 @@ func TestCommandKeys(t *testing.T) {
 		gw.Wechat(t, wrong...).Require(t, 1)
 	}
 	gatewaytest.RequireAlive(t, gw, token, true)
-	gw.Wechat(t, "keys", "revoke", "--", kid).Require(t, 0, "signing")
+	gw.Wechat(t, "keys", "revoke", "nobody").Require(t, 1, `there is no key "nobody"`)
+	revoked := gw.Wechat(t, "keys", "revoke", "--json", "--", kid)
+	revoked.Require(t, 0, "signing")
+	if !json.Valid([]byte(revoked.Stdout)) || !strings.Contains(revoked.Stderr, "Every token of that key has ended.") {
+		t.Errorf("%q, %q", revoked.Stdout, revoked.Stderr)
+	}
 	gatewaytest.RequireAlive(t, gw, token, false)
+	// as the command has said: the session is listed, and logs nobody in
+	gw.Wechat(t, "sessions", gatewaytest.AppA, gatewaytest.Alice).Require(t, 0, gatewaytest.SessionID(t, token))
 }
 
 // A token is looked into offline, from standard input or an argument. What it says

@@ -29,8 +29,9 @@ the URL of a page behind the same proxy that shows the headers of its request, i
 what reaches the backend. With --logout, the URL of <prefix>/logout, it ends the token's
 session, and sees whether an answer of before still lets it in.
 
-Ask only servers that are yours: it sends some 200 requests, also with methods such as
-DELETE, all of which must be refused.`,
+Ask only servers that are yours: it sends some 300 requests, also with methods such as
+DELETE, all of which must be refused. Where a plain request without a token gets through
+already, it says that and sends no others of the kind.`,
 		Example: `  caddy wechat check http://127.0.0.1:9180/
   caddy wechat check https://api.example.com/me --token token.txt --echo https://api.example.com/echo`,
 		Args: cobra.ExactArgs(1),
@@ -64,34 +65,8 @@ func runCheck(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	out := cmd.OutOrStdout()
-	what := "a page"
-	if report.IsCheck {
-		what = "a wechat_check"
-	}
-	fmt.Fprintf(out, "Asked %s %d times.\n", what, report.Asked)
-	for _, note := range report.Notes {
-		fmt.Fprintf(out, "Note: %s.\n", note)
-	}
-	if len(report.Findings) == 0 {
-		_, err := fmt.Fprintln(out, "Nothing got through.")
+	if err := report.Write(cmd.OutOrStdout()); err != nil || len(report.Findings) == 0 {
 		return err
-	}
-	// what is mended in one way is said together
-	var order []string
-	byMend := make(map[string][]string)
-	for _, f := range report.Findings {
-		if byMend[f.Mend] == nil {
-			order = append(order, f.Mend)
-		}
-		byMend[f.Mend] = append(byMend[f.Mend], f.What)
-	}
-	for _, mend := range order {
-		fmt.Fprintln(out)
-		for _, finding := range byMend[mend] {
-			fmt.Fprintf(out, "THROUGH  %s\n", finding)
-		}
-		fmt.Fprintf(out, "Mend it: %s.\n", mend)
 	}
 	return fmt.Errorf("%w: %d of %d questions", errThrough, len(report.Findings), report.Asked)
 }

@@ -38,7 +38,11 @@ func keysCommand() *cobra.Command {
 	revoke := &cobra.Command{
 		Use: "revoke <kid>", Short: "Takes a signing key out at once: every token that it signed ends", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return showKeys(cmd, http.MethodDelete, "/wechat/keys/"+url.PathEscape(args[0]))
+			if err := showKeys(cmd, http.MethodDelete, "/wechat/keys/"+url.PathEscape(args[0])); err != nil {
+				return err
+			}
+			fmt.Fprintln(cmd.ErrOrStderr(), revokedNote)
+			return nil
 		},
 	}
 	for _, sub := range []*cobra.Command{list, rotate, revoke} {
@@ -47,6 +51,10 @@ func keysCommand() *cobra.Command {
 	}
 	return cmd
 }
+
+// revokedNote is for people: which key signed a session's token is not kept with it.
+const revokedNote = "Every token of that key has ended. The sessions that they named are still listed by\n" +
+	"\"caddy wechat sessions\" until they expire, but nobody can use them."
 
 func listKeys(cmd *cobra.Command, _ []string) error {
 	return showKeys(cmd, http.MethodGet, "/wechat/keys")

@@ -73,7 +73,7 @@ func adminDoctor(ctx context.Context, e *engine.Engine, w http.ResponseWriter, _
 		found = append(found, diagnosis{"api_base", findingRisk, "insecure: the AppSecret goes over the network in the clear"})
 	}
 	for _, problem := range app.readableKeys() {
-		found = append(found, diagnosis{"keys", findingRisk, problem})
+		found = append(found, diagnosis{"keys", findingRisk, problem.Error()})
 	}
 	if len(app.keyFiles()) > 0 && len(app.readableKeys()) == 0 {
 		found = append(found, diagnosis{"keys", findingOK, "no other user of this machine can read the key files"})

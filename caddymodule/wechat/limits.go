@@ -51,7 +51,10 @@ func unmarshalLoginRate(d *caddyfile.Dispenser) (*LoginRate, error) {
 		return &LoginRate{Attempts: -1}, nil
 	}
 	usage := d.Err("login_rate takes a number of attempts and a window, such as  login_rate 300 1m, or off")
-	if len(args) != 2 {
+	if len(args) < 2 {
+		return nil, d.Err("login_rate takes a number of attempts and a window, such as  login_rate 300 1m, or off  (is the environment variable set?)")
+	}
+	if len(args) > 2 {
 		return nil, usage
 	}
 	attempts, err := strconv.Atoi(args[0])

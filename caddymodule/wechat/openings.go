@@ -20,7 +20,7 @@ import (
 // with the site and the path; see package openconfig.
 func (a *App) tellOpenings() error {
 	for _, problem := range a.readableKeys() {
-		a.logger.Warn("open configuration: " + problem)
+		a.logger.Warn("open configuration: " + problem.Error())
 	}
 	findings, err := a.openings()
 	if err != nil {
@@ -45,11 +45,11 @@ func (a *App) openings() ([]openconfig.Finding, error) {
 	}), nil
 }
 
-// readableKeys says which key files others may read.
-func (a *App) readableKeys() (problems []string) {
+// readableKeys says which key files others may read, and where the Caddyfile names them.
+func (a *App) readableKeys() (problems []error) {
 	for _, file := range a.keyFiles() {
-		if problem := readableByOthers(file.option, file.path); problem != "" {
-			problems = append(problems, problem)
+		if err := readableByOthers(file.option, file.path); err != nil {
+			problems = append(problems, a.Lines.at(file.option, err))
 		}
 	}
 	return problems
@@ -69,15 +69,15 @@ func (a *App) keyFiles() (files []keyFile) {
 }
 
 // readableByOthers says what is wrong with a key file that others than its owner may
-// read; empty when nothing is.
-func readableByOthers(option, path string) string {
+// read; nil when nothing is.
+func readableByOthers(option, path string) error {
 	const others fs.FileMode = 0o044
 	if runtime.GOOS == "windows" {
-		return "" // rights are elsewhere there
+		return nil // rights are elsewhere there
 	}
 	info, err := os.Stat(path)
 	if err != nil || info.Mode().Perm()&others == 0 {
-		return ""
+		return nil
 	}
-	return fmt.Sprintf("%s %q can be read by other users of this machine (mode %#o), who can sign tokens with it: run  chmod 600 %[2]q", option, path, info.Mode().Perm())
+	return fmt.Errorf("%s %q can be read by other users of this machine (mode %#o), who can sign tokens with it: run  chmod 600 %[2]q", option, path, info.Mode().Perm())
 }

@@ -37,7 +37,7 @@ func TestOpenConfigurationIsTold(t *testing.T) {
 	}
 	keyed := gatewaytest.Setup{Wechat: "token {\n key_file <DIR>/token.key\n}"}
 	gatewaytest.Reload(t, gw, keyed)
-	gw.AwaitLog(t, `"warn"`, "token key_file", "can be read by other users", "chmod 600", key)
+	gw.AwaitLog(t, `"warn"`, "token key_file", "can be read by other users", "chmod 600", key, ", at Caddyfile:")
 	if err := os.Chmod(key, 0o600); err != nil {
 		t.Fatal(err)
 	}

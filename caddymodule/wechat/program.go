@@ -235,7 +235,8 @@ func (a *App) unmarshalProgram(d *caddyfile.Dispenser) error {
 			return d.WrapErr(err)
 		}
 	}
-	if args[1] == "" {
+	// an unset variable leaves nothing behind in a line, and what comes next takes its place
+	if args[1] == "" || len(args) == 2 && checkKind(session.Kind(args[1])) == nil {
 		return d.Errf("the secret of app %s is empty: is the environment variable set?", args[0])
 	}
 	for _, app := range a.Apps {

@@ -115,7 +115,7 @@ func (c *TokenConfig) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			defer func() { c.lines.notePlaceholder(d, "token issuer", c.Issuer) }()
 			return option.Checked(&c.Issuer, checkIssuer)(d)
 		}),
-		option.One("key_file", c.lines.noted("token key_file", texts(&c.KeyFiles, "key_file takes the paths of files, the one that signs first"))),
+		option.One("key_file", c.lines.noted("token key_file", texts(&c.KeyFiles, "key_file takes the paths of files, the one that signs first (is the environment variable set?)"))),
 		option.One("rotate_every", func(d *caddyfile.Dispenser) (err error) {
 			if c.RotateEvery, err = option.PositiveDuration(d); err != nil || len(c.KeyFiles) > 0 {
 				return err

@@ -492,7 +492,7 @@ func TestDoorSmuggling(t *testing.T) {
 		inner := "GET /admin HTTP/1.1\nHost: x\nX-WeChat-OpenID: " + gatewaytest.Eve + "\n\n"
 		sent := make(map[string]string) // by target, as a request may arrive after its client was told off
 		var wg sync.WaitGroup
-		for name, framing := range framings {
+		for name, framing := range gatewaytest.Framings {
 			for _, method := range []string{"POST", "GET"} {
 				for _, credential := range []string{"", "Authorization: Bearer " + token + "\n"} {
 					target := fmt.Sprint("/api?n=", len(sent))
@@ -531,25 +531,4 @@ func TestDoorSmuggling(t *testing.T) {
 			t.Errorf("%d requests arrived: the test proves nothing", arrived)
 		}
 	})
-}
-
-// framings are bodies whose length two readers could disagree about.
-var framings = map[string]string{
-	"two lengths":          "Content-Length: 5\nContent-Length: 6\n\nhello",
-	"list of lengths":      "Content-Length: 5, 6\n\nhello",
-	"signed length":        "Content-Length: +5\n\nhello",
-	"length and chunks":    "Content-Length: 5\nTransfer-Encoding: chunked\n\n0\n\n",
-	"chunks and length":    "Transfer-Encoding: chunked\nContent-Length: 100\n\n0\n\n",
-	"unknown coding":       "Transfer-Encoding: xchunked\n\n0\n\n",
-	"two codings":          "Transfer-Encoding: chunked\nTransfer-Encoding: identity\n\n0\n\n",
-	"list of codings":      "Transfer-Encoding: gzip, chunked\n\n0\n\n",
-	"space before colon":   "Transfer-Encoding : chunked\nContent-Length: 5\n\n0\n\n",
-	"folded coding":        "Transfer-Encoding:\n chunked\nContent-Length: 5\n\n0\n\n",
-	"underscore in length": "Content_Length: 5\n\nhello",
-	"length in Connection": "Connection: Content-Length\nContent-Length: 5\n\nhello",
-	"chunks in Connection": "Connection: Transfer-Encoding\nTransfer-Encoding: chunked\n\n5\nhello\n0\n\n",
-	"bad chunk":            "Transfer-Encoding: chunked\n\nzz\nhello\n0\n\n",
-	"chunk extension":      "Transfer-Encoding: chunked\n\n5;x=\"GET /admin\"\nhello\n0\n\n",
-	"length of a GET":      "Content-Length: 5\n\nhello",
-	"no length":            "\n",
 }

@@ -17,7 +17,10 @@ import (
 
 // question is a request. Its zero value is a plain GET of the URL.
 type question struct {
-	what    string // in words, for the operator
+	kind    string // in words, what questions like this one are about
+	which   string // of that kind
+	what    string // both in words, for the operator
+	shape   string // of a spelling: see spellings
 	method  string // default GET
 	target  string // as it is sent; default the URL's path and query
 	host    string // default the URL's

@@ -32,7 +32,18 @@ type Options struct {
 }
 
 // Finding is one thing that got through, and how to mend it.
-type Finding struct{ What, Mend string }
+type Finding struct {
+	What, Mend string
+
+	// What it has in common with others, which of them it is, and how many were tried;
+	// empty for one that is alone of its kind.
+	Kind, Which string
+	Tried       int
+
+	// Shape is how a header's name was spelled, shown by the first of the names that
+	// were spelled so; empty for what is no name.
+	Shape string
+}
 
 // Report is the outcome.
 type Report struct {
@@ -48,8 +59,9 @@ type prober struct {
 	door   *asker
 	report Report
 
-	optional bool // the check lets requests without a token through as nobody
-	mu       sync.Mutex
+	optional bool           // the check lets requests without a token through as nobody
+	open     bool           // nothing guards the page: every request gets through
+	tried    map[string]int // questions of strangers, by kind
 }
 
 // Run asks. An error means that the other side could not be asked at all.
@@ -62,7 +74,11 @@ func Run(ctx context.Context, opts Options) (Report, error) {
 	if err := p.meet(ctx); err != nil {
 		return p.report, err
 	}
-	p.askAll(ctx, p.strangers(), p.judgeStranger)
+	if p.open {
+		p.note("as a plain request gets through, no other without a session was sent")
+	} else {
+		p.askStrangers(ctx)
+	}
 	if opts.Token == "" {
 		p.note("without --token: whether a user gets in, and what of a client's headers does, was not tried")
 		return p.report, ctx.Err()
@@ -74,9 +90,14 @@ func Run(ctx context.Context, opts Options) (Report, error) {
 }
 
 func (p *prober) find(mend, format string, args ...any) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.report.Findings = append(p.report.Findings, Finding{fmt.Sprintf(format, args...), mend})
+	p.report.Findings = append(p.report.Findings, Finding{What: fmt.Sprintf(format, args...), Mend: mend})
+}
+
+// findLike notes what has others of its kind, of which outcome says what came of them.
+func (p *prober) findLike(q question, mend, outcome string) {
+	p.report.Findings = append(p.report.Findings, Finding{
+		What: q.what + ": " + outcome, Mend: mend, Kind: q.kind + ": " + outcome, Which: q.which, Tried: p.tried[q.kind], Shape: q.shape,
+	})
 }
 
 func (p *prober) note(format string, args ...any) {
@@ -102,6 +123,12 @@ func (p *prober) meet(ctx context.Context) error {
 		p.find(mendIdentity, "a request without a token is told to be somebody's")
 	case p.optional:
 		p.note("the check has the option optional: requests without a token pass as nobody's, which was not counted")
+	case through(got) && got.status == http.StatusOK && got.body == "":
+		p.open = true
+		p.find(mendEmpty, "a plain request without a token: an empty 200, which a proxy takes for a yes")
+	case through(got):
+		p.open = true
+		p.find(mendOpen, "a plain request without a token: let through with %d", got.status)
 	case got.status == http.StatusBadGateway || got.status == http.StatusGatewayTimeout || got.status == http.StatusInternalServerError:
 		p.note("a request without a token is answered %d: something behind this address is out of order, so little is proven", got.status)
 	}
@@ -114,8 +141,10 @@ func isCheck(a answer) bool {
 		a.header.Get("X-Wechat-Error") != "" && strings.Contains(a.body, `"error"`)
 }
 
-// askAll asks questions, some at a time, and judges the answers in order.
-func (p *prober) askAll(ctx context.Context, questions []question, judge func(question, answer)) {
+// askStrangers asks what must be refused, some at a time, and judges the answers in order.
+func (p *prober) askStrangers(ctx context.Context) {
+	questions := p.strangers()
+	p.tried = make(map[string]int)
 	type outcome struct {
 		answer
 		err error
@@ -124,6 +153,7 @@ func (p *prober) askAll(ctx context.Context, questions []question, judge func(qu
 	places := make(chan struct{}, 8)
 	var wg sync.WaitGroup
 	for i, q := range questions {
+		p.tried[q.kind]++
 		places <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-places }()
@@ -134,7 +164,7 @@ func (p *prober) askAll(ctx context.Context, questions []question, judge func(qu
 	for i, q := range questions {
 		p.report.Asked++
 		if outcomes[i].err == nil { // who hangs up lets nobody in
-			judge(q, outcomes[i].answer)
+			p.judgeStranger(q, outcomes[i].answer)
 		}
 	}
 }
@@ -164,7 +194,7 @@ const (
 func (p *prober) judgeStranger(q question, a answer) {
 	if p.optional && isCheck(a) && a.status == http.StatusOK && !q.broken() {
 		if a.header.Get("X-Wechat-Openid")+a.header.Get("X-Wx-Openid") != "" {
-			p.find(mendIdentity, "%s: the answer tells of a user", q.what)
+			p.findLike(q, mendIdentity, "the answer tells of a user")
 		}
 		return
 	}
@@ -175,11 +205,11 @@ func (p *prober) judgeStranger(q question, a answer) {
 	case q.host != "" && a.body == "" && !p.report.IsCheck:
 		// no site of that name, and so no backend
 	case a.status == http.StatusOK && a.body == "" && !isCheck(a) && q.method != http.MethodHead && (q.target != "*" || q.method != http.MethodOptions):
-		p.find(mendEmpty, "%s: an empty 200, which a proxy takes for a yes", q.what)
+		p.findLike(q, mendEmpty, "an empty 200, which a proxy takes for a yes")
 	case q.method == http.MethodOptions && q.target == "*":
 		p.note("OPTIONS * is answered %d by the web server itself: a proxy that hands the client's path to the check must refuse it", a.status)
 	default:
-		p.find(q.mend(), "%s: let through with %d", q.what, a.status)
+		p.findLike(q, q.mend(), fmt.Sprintf("let through with %d", a.status))
 	}
 }
 
@@ -200,9 +230,9 @@ func (q *question) mend() string {
 		return mendHost
 	case q.target != "":
 		return mendPath
-	case len(q.fields) > 0 && strings.HasPrefix(q.what, "If-"), strings.HasPrefix(q.what, "Range"):
+	case strings.HasPrefix(q.which, "If-"), strings.HasPrefix(q.which, "Range"):
 		return mendCache
-	case len(q.fields) > 0 && !q.broken():
+	case strings.Contains(q.kind, "header"):
 		return mendMetadata
 	}
 	return mendOpen

@@ -110,7 +110,7 @@ func TestFlaws(t *testing.T) {
 		"method":              {"", ""},
 		"path":                {"..;", mendPath},
 		"host":                {"forged.example", mendEmpty},
-		"identity is enough":  {"of a client, without a token", mendMetadata},
+		"identity is enough":  {", without a token: let through with 200", mendMetadata},
 		"bad token is nobody": {"", ""},
 		"identity passes":     {"a client's", mendIdentity},
 		"aliases pass":        {"a client's", mendIdentity},
@@ -135,16 +135,16 @@ func TestFlaws(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got.Asked < 150 {
+			if got.Asked < 150 && flaw != "no check" {
 				t.Errorf("asked %d times", got.Asked)
 			}
 			sound := flaw == "" || flaw == "hostile"
 			if sound != (len(got.Findings) == 0) {
-				t.Errorf("findings %q", got.Findings)
+				t.Errorf("findings %+v", got.Findings)
 			}
 			for _, f := range got.Findings {
 				if !strings.Contains(f.What, want.what) || f.Mend == "" || want.mend != "" && f.Mend != want.mend {
-					t.Errorf("%q; want one about %q, and %q", f, want.what, want.mend)
+					t.Errorf("%+v; want one about %q, and %q", f, want.what, want.mend)
 				}
 			}
 			for _, text := range append(got.Notes, fmt.Sprint(got.Findings)) {

@@ -4,7 +4,9 @@ package doorcheck
 
 import (
 	"encoding/base64"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -15,7 +17,8 @@ var names = []string{
 }
 
 // spellings are a name in the ways that some backend takes for it: CGI and its like map
-// every character that is no letter or digit to "_".
+// every character that is no letter or digit to "_". Each place in the list is one way,
+// whatever the name.
 func spellings(name string) []string {
 	all := []string{name, strings.ToLower(name), strings.ToUpper(name)}
 	for _, c := range "_.!#$%&'*+^`|~" {
@@ -26,20 +29,28 @@ func spellings(name string) []string {
 	return append(all, first, name[:last]+"_"+name[last+1:], "Grpc-Metadata-"+name)
 }
 
+const without = "without a token" // a question of that kind has none
+
 // strangers are all questions that must be refused.
 func (p *prober) strangers() (all []question) {
-	add := func(q question) { all = append(all, q) }
-	for _, method := range []string{"HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "TRACE", "CONNECT", "GIT"} {
-		add(question{what: "method " + method + " without a token", method: method})
+	add := func(q question) {
+		q.what = q.which
+		if strings.HasSuffix(q.kind, without) {
+			q.what += ", " + without
+		}
+		all = append(all, q)
 	}
-	add(question{what: "OPTIONS * without a token", method: http.MethodOptions, target: "*"})
-	add(question{what: "a CORS preflight without a token", method: http.MethodOptions, fields: [][2]string{
+	for _, method := range []string{"HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "TRACE", "CONNECT", "GIT"} {
+		add(question{kind: "a method, " + without, which: method, method: method})
+	}
+	add(question{kind: "a method, " + without, which: "OPTIONS *", method: http.MethodOptions, target: "*"})
+	add(question{kind: "a method, " + without, which: "a CORS preflight", method: http.MethodOptions, fields: [][2]string{
 		{"Origin", "https://forged.example"}, {"Access-Control-Request-Method", "PUT"},
 	}})
 
 	b64 := func(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
 	const claims = `{"iss":"wechat-gateway","sub":"oFORGED","aud":"wx0000000000000000","iat":1700000000,"exp":4102444800,"jti":"AAAAAAAAAAAAAAAAAAAAAA"}`
-	for what, token := range map[string]string{
+	tokens := map[string]string{
 		"an empty token": "", "a token that is one word": "garbage", "a token of dots": "..",
 		"an unsigned token":                 b64(`{"alg":"none","typ":"JWT"}`) + "." + b64(claims) + ".",
 		"a token with a made-up signature":  b64(`{"alg":"HS256","kid":"AAAAAAAAAAAAAAAA","typ":"JWT"}`) + "." + b64(claims) + "." + strings.Repeat("A", 43),
@@ -48,17 +59,18 @@ func (p *prober) strangers() (all []question) {
 		"two tokens in one line, both bad":  "garbage, Bearer garbage",
 		"a token with a byte above 127":     "caf\xc3\xa9",
 		"a token of another kind of server": "ya29.A0ARrdaM",
-	} {
-		add(question{what: what, fields: [][2]string{{"Authorization", "Bearer " + token}}})
 	}
-	add(question{what: "two bad tokens", fields: [][2]string{{"Authorization", "Bearer a"}, {"Authorization", "Bearer b"}}})
-	add(question{what: "a password", fields: [][2]string{{"Authorization", "Basic YWRtaW46YWRtaW4="}}})
+	for _, what := range slices.Sorted(maps.Keys(tokens)) { // reports of two runs can be compared
+		add(question{kind: "a bad token", which: what, fields: [][2]string{{"Authorization", "Bearer " + tokens[what]}}})
+	}
+	add(question{kind: "a bad token", which: "two bad tokens", fields: [][2]string{{"Authorization", "Bearer a"}, {"Authorization", "Bearer b"}}})
+	add(question{kind: "a bad token", which: "a password", fields: [][2]string{{"Authorization", "Basic YWRtaW46YWRtaW4="}}})
 
 	for _, host := range []string{"localhost", "127.0.0.1", "127.0.0.1:9180", "forged.example", "forged.example:443", "[::1]", "FORGED.EXAMPLE.", "a..b", "_"} {
-		add(question{what: "Host: " + host + ", without a token", host: host})
+		add(question{kind: "a host, " + without, which: "Host: " + host, host: host})
 	}
 	for _, target := range p.targets() {
-		add(question{what: "path " + target + ", without a token", target: target})
+		add(question{kind: "a path, " + without, which: target, target: target})
 	}
 	for _, f := range [][2]string{
 		{"X-Forwarded-Uri", "/wechat/login"}, {"X-Forwarded-Uri", "/public/x"}, {"X-Original-URL", "http://localhost/public/x"}, {"X-Original-URI", "/favicon.ico"},
@@ -67,17 +79,18 @@ func (p *prober) strangers() (all []question) {
 		{"X-Forwarded-Prefix", "/public"}, {"X-Auth-Request-User", "oFORGED"}, {"Remote-User", "oFORGED"}, {"User-Agent", "kube-probe/1.30"}, {"X-Authorization", "Bearer garbage"},
 		{"Cookie", "__Host-wechat_session=garbage"}, {"Proxy-Authorization", "Bearer garbage"},
 	} {
-		add(question{what: f[0] + ": " + f[1] + ", without a token", fields: [][2]string{f}})
+		add(question{kind: "a header, " + without, which: f[0] + ": " + f[1], fields: [][2]string{f}})
 	}
 	for _, f := range [][2]string{{"If-None-Match", "*"}, {"If-Modified-Since", "Thu, 01 Jan 2037 00:00:00 GMT"}, {"Range", "bytes=0-0"}} {
-		add(question{what: f[0] + ", without a token", fields: [][2]string{f}})
+		add(question{kind: "a header, " + without, which: f[0], fields: [][2]string{f}})
 	}
-	add(question{what: "Upgrade: websocket, without a token", fields: [][2]string{
+	add(question{kind: "a header, " + without, which: "Upgrade: websocket", fields: [][2]string{
 		{"Connection", "Upgrade"}, {"Upgrade", "websocket"}, {"Sec-WebSocket-Version", "13"}, {"Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA=="},
 	}})
+	shapes := spellings(names[0])
 	for _, name := range names {
-		for _, spelling := range spellings(name) {
-			add(question{what: spelling + " of a client, without a token", fields: [][2]string{{spelling, "oFORGED"}}})
+		for i, spelling := range spellings(name) {
+			add(question{kind: "an identity header, " + without, which: spelling, shape: shapes[i], fields: [][2]string{{spelling, "oFORGED"}}})
 		}
 	}
 	return all

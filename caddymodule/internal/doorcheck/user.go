@@ -112,25 +112,33 @@ func (p *prober) askEcho(ctx context.Context, openid string, credential [2]strin
 
 	// forged names, some at a time, each with a value of its own
 	var fields [][2]string
+	shapes := make(map[string]string)
+	reached := func(f [2]string) {
+		p.report.Findings = append(p.report.Findings, Finding{
+			What: fmt.Sprintf("a client's %s reaches the backend", f[0]), Mend: mendIdentity,
+			Kind: "a client's header reaches the backend", Which: f[0], Tried: len(names) * len(spellings(names[0])), Shape: shapes[f[0]],
+		})
+	}
 	flush := func() {
 		got, err := ask(question{fields: fields})
 		if err == nil && got.status == http.StatusBadRequest && len(fields) > 1 { // one of them is too odd for the proxy: one by one
 			for _, f := range fields {
 				if got, err := ask(question{fields: [][2]string{f}}); err == nil && strings.Contains(got.body, f[1]) {
-					p.find(mendIdentity, "a client's %s reaches the backend", f[0])
+					reached(f)
 				}
 			}
 		} else if err == nil {
 			for _, f := range fields {
 				if strings.Contains(got.body, f[1]) {
-					p.find(mendIdentity, "a client's %s reaches the backend", f[0])
+					reached(f)
 				}
 			}
 		}
 		fields = nil
 	}
 	for _, name := range names {
-		for _, spelling := range spellings(name) {
+		for i, spelling := range spellings(name) {
+			shapes[spelling] = spellings(names[0])[i]
 			mark := "forged" + strings.ToLower(rand.Text()[:10])
 			if fields = append(fields, [2]string{spelling, mark}); len(fields) == 10 {
 				flush()
@@ -143,7 +151,10 @@ func (p *prober) askEcho(ctx context.Context, openid string, credential [2]strin
 	for _, connection := range []string{"close, X-WeChat-OpenID", "X-WX-OPENID, X-WeChat-OpenID, X-WeChat-AppID, close"} {
 		got, err := ask(question{fields: [][2]string{{"Connection", connection}}})
 		if err == nil && through(got) && told && !strings.Contains(got.body, openid) {
-			p.find(mendHops, "with  Connection: %s  a client takes away who is calling: the backend takes it for nobody", connection)
+			p.report.Findings = append(p.report.Findings, Finding{
+				What: fmt.Sprintf("with  Connection: %s  a client takes away who is calling: the backend takes it for nobody", connection), Mend: mendHops,
+				Kind: "a client takes away who is calling, and the backend takes it for nobody", Which: "Connection: " + connection, Tried: 2,
+			})
 		}
 	}
 	mark := "forged" + strings.ToLower(rand.Text()[:10])

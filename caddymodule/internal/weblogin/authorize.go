@@ -93,8 +93,10 @@ func AuthorizeURL(openBase string, app App, redirectURI, state string) string {
 
 // CallbackURL is the redirect_uri of a site, or of the one it goes by.
 func CallbackURL(site Origin, prefix string) string {
-	return site.String() + prefix + "/callback"
+	return site.String() + prefix + callbackPath
 }
+
+const callbackPath = "/callback" // below the prefix
 
 // AuthorizePath is where a login at this site begins and leads to a path of
 // it. The path goes through [ParseReturn].
