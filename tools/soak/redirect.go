@@ -115,9 +115,7 @@ func (p *person) callback(b *browser, g *gateway, target, to string) *login {
 				b.cookies[c.Name] = c.Value
 			}
 		}
-		// one that comes when the other has ended is asked once more, with the cookies of that
-		onceMore := strings.HasPrefix(a.location, "/wechat/callback?") && strings.HasSuffix(a.location, "&once_more") && a.token() == ""
-		right := a.err == nil && a.status == http.StatusFound && (a.location == to || onceMore)
+		right := a.err == nil && a.status == http.StatusFound && a.location == to
 		if right && a.token() == "" && len(loads) == 1 {
 			// Go's client repeats a GET whose connection broke: the first may have logged in
 			if one := p.w.troubles.during(g, a.sent, a.done, gatewayDown, gatewayReload); one != nil {
