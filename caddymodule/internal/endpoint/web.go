@@ -145,7 +145,7 @@ func (s *Site) callback(w http.ResponseWriter, r gate.Clean) error {
 	if !weixin.ValidCode(answer.Code) {
 		return &onTheWay{weblogin.ErrBadCallback, begun.Return}
 	}
-	if err := s.redeem(w, r, site, begun, app, answer); err != nil {
+	if err := s.redeem(w, r, site, begun, app, answer.Code); err != nil {
 		return &onTheWay{err, begun.Return}
 	}
 	return nil
@@ -184,8 +184,7 @@ type made struct {
 
 // redeem ends a login with its code. Of several loads of one callback, as web-views
 // make them, the first redeems the code and the others get what it got.
-func (s *Site) redeem(w http.ResponseWriter, r gate.Clean, site weblogin.Site, begun weblogin.Login, app *apps.App, answer weblogin.Callback) error {
-	code := answer.Code
+func (s *Site) redeem(w http.ResponseWriter, r gate.Clean, site weblogin.Site, begun weblogin.Login, app *apps.App, code string) error {
 	network := login.Network(s.Server.ClientIP(r.Request))
 	if err := s.Login.Limits.Login(network); err != nil {
 		s.Log.Login(app.AppID, nil, 0, err)
@@ -219,7 +218,10 @@ func (s *Site) redeem(w http.ResponseWriter, r gate.Clean, site weblogin.Site, b
 	})
 	switch {
 	case errors.Is(err, login.ErrCodeSpent):
-		return s.spent(w, r, site, begun, answer, err)
+		// this browser's own callback, on another node or a moment ago: it knows by
+		// now whether it has a session
+		redirect(w, begun.Return)
+		return nil
 	case weixin.KindOf(err) == weixin.KindBadCode:
 		return s.refused(w, r, site, begun, err)
 	case errors.Is(err, login.ErrSnapshot):
@@ -234,22 +236,6 @@ func (s *Site) redeem(w http.ResponseWriter, r gate.Clean, site weblogin.Site, b
 	}
 	http.SetCookie(w, gate.SessionCookie(s.Rules.Cookie, got.token, got.session.ExpiresAt.Sub(got.session.IssuedAt)))
 	redirect(w, begun.Return)
-	return nil
-}
-
-// onceMore marks a callback that was sent to itself.
-const onceMore = "once_more"
-
-// spent answers a callback that was answered before, to a browser whose login cookie does
-// not know of that. Its cookies may be on their way, from another node or another load
-// of a moment ago, so it asks once more; if it comes without them again, they were lost,
-// and it logs in anew as after a code that WeChat refuses. Sent to where it wanted to
-// go, it would be nobody there.
-func (s *Site) spent(w http.ResponseWriter, r gate.Clean, site weblogin.Site, begun weblogin.Login, answer weblogin.Callback, cause error) error {
-	if r.URL.Query().Has(onceMore) {
-		return s.refused(w, r, site, begun, cause)
-	}
-	redirect(w, answer.CallbackPath(s.Prefix)+"&"+onceMore)
 	return nil
 }
 

@@ -93,10 +93,8 @@ func AuthorizeURL(openBase string, app App, redirectURI, state string) string {
 
 // CallbackURL is the redirect_uri of a site, or of the one it goes by.
 func CallbackURL(site Origin, prefix string) string {
-	return site.String() + prefix + callbackPath
+	return site.String() + prefix + "/callback"
 }
-
-const callbackPath = "/callback" // below the prefix
 
 // AuthorizePath is where a login at this site begins and leads to a path of
 // it. The path goes through [ParseReturn].

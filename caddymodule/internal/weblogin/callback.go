@@ -46,15 +46,9 @@ func ParseCallback(rawQuery string) (Callback, error) {
 // callback of the site that began, with code and state, or with a refusal's
 // state alone.
 func (c Callback) PassOn(site Origin, prefix string) string {
-	return site.String() + c.CallbackPath(prefix)
-}
-
-// CallbackPath is the path of a callback, with code and state, or with a refusal's state
-// alone.
-func (c Callback) CallbackPath(prefix string) string {
 	query := "?state=" + url.QueryEscape(c.State)
 	if c.Code != "" {
 		query = "?code=" + url.QueryEscape(c.Code) + "&state=" + url.QueryEscape(c.State)
 	}
-	return prefix + callbackPath + query
+	return CallbackURL(site, prefix) + query
 }
