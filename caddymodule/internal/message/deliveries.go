@@ -78,8 +78,8 @@ type Deliveries struct {
 // A node that dies while the backend works leaves a claim that the next repeat
 // takes over, and the end of the only node leaves nothing: the backend may then see the
 // message a second time, as it did not get to accept the first. Nothing else makes it
-// do so but a store that loses its mark, or cannot be reached for half a minute when it
-// is to be set.
+// do so but a store that loses its mark, or cannot be reached when it is to be set: for
+// half a minute, or until the node that is trying to dies.
 func (d *Deliveries) Deliver(ctx context.Context, key string, deliver func(context.Context) (accepted bool)) (Outcome, error) {
 	if d.Locks != nil {
 		return d.deliverLocked(ctx, key, deliver)
