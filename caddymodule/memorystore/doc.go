@@ -6,8 +6,8 @@
 // session.ErrFull and no session is thrown out for another user's.
 //
 // Reading order: store.go (the module and what survives a reload), table.go
-// (what is kept and in which order locks are taken), sessions.go and values.go
-// (the calls), shelf.go and users.go (the two structures), sweep.go.
+// (what is kept, and under which locks), sessions.go and values.go (the calls),
+// shelf.go (how it is held), sweep.go.
 //
 // It writes nothing to disk and shares nothing with other nodes: a restart logs
 // everybody out.

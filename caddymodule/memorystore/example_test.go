@@ -18,18 +18,19 @@ func ExampleNew() {
 	defer table.Close()
 	ctx := context.Background()
 
-	login := func(key, user string) error {
+	const alice, bob = "alice_________________", "bob___________________"
+	login := func(user, name string) error {
 		return table.Create(ctx, session.Record{
-			Key: key, User: user, Value: []byte("value"),
+			Key: user + name, User: user, Value: []byte("value"),
 			IssuedAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour),
 		}, 1, nil)
 	}
-	fmt.Println(login("first", "alice"))
+	fmt.Println(login(alice, "first______"))
 	// No session is thrown out for another user's ...
-	fmt.Println(errors.Is(login("second", "bob"), session.ErrFull), table.Check(ctx) != nil)
+	fmt.Println(errors.Is(login(bob, "second_____"), session.ErrFull), table.Check(ctx) != nil)
 	// ... but a user's new one may take the place of the old one.
-	fmt.Println(login("third", "alice"))
-	_, _, err := table.Get(ctx, "first")
+	fmt.Println(login(alice, "third______"))
+	_, _, err := table.Get(ctx, alice+"first______")
 	fmt.Println(errors.Is(err, session.ErrNotFound))
 	// Output:
 	// <nil>

@@ -22,17 +22,17 @@ func TestFullTableThrowsNobodyOut(t *testing.T) {
 	for i := range 10 {
 		mustCreate(t, table, fmt.Sprint("s", i), fmt.Sprint("u", i))
 	}
-	_, lease, _ := table.Get(ctx, "s0")
+	_, lease, _ := table.Get(ctx, key("s0", "u0"))
 	for i := range 100 {
 		if err := table.Create(ctx, testRecord(fmt.Sprint("x", i), fmt.Sprint("x", i)), 1, nil); !errors.Is(err, session.ErrFull) {
 			t.Fatalf("Create = %v, want ErrFull", err)
 		}
 	}
 	for i := range 10 {
-		if _, _, err := table.Get(ctx, fmt.Sprint("s", i)); err != nil {
+		if _, _, err := table.Get(ctx, key(fmt.Sprint("s", i), fmt.Sprint("u", i))); err != nil {
 			t.Errorf("Get(s%d) = %v, want the session", i, err)
 		}
-		if list, err := table.List(ctx, fmt.Sprint("u", i)); len(list) != 1 || err != nil {
+		if list, err := table.List(ctx, user(fmt.Sprint("u", i))); len(list) != 1 || err != nil {
 			t.Errorf("List(u%d) = %d, %v, want 1, nil", i, len(list), err)
 		}
 	}
@@ -40,7 +40,7 @@ func TestFullTableThrowsNobodyOut(t *testing.T) {
 		t.Errorf("lease lives: %v, %d sessions, want true, 10", lease.Live(), held(table))
 	}
 	for i := range 100 {
-		if list, err := table.List(ctx, fmt.Sprint("x", i)); len(list) != 0 || err != nil {
+		if list, err := table.List(ctx, user(fmt.Sprint("x", i))); len(list) != 0 || err != nil {
 			t.Errorf("List of a refused user = %d, %v, want 0, nil", len(list), err)
 		}
 	}
@@ -68,13 +68,12 @@ func TestFullTableTakesWhatReplaces(t *testing.T) {
 		}
 		full("a new user", session.ErrFull, testRecord("c", "x"), 1)
 		full("the same key", nil, testRecord("a", "u"), 0)
-		full("the same key, another user", nil, testRecord("a", "y"), 0)
 		full("a user at the limit", nil, testRecord("b2", "v"), 1)
 		full("a user below the limit", session.ErrFull, testRecord("b3", "v"), 5)
 		time.Sleep(10 * time.Millisecond) // less than to the next sweep
 		full("an expired one's room", nil, testRecord("c", "x"), 1)
 		full("full again", session.ErrFull, testRecord("d", "z"), 1)
-		if err := table.Delete(ctx, "c"); err != nil {
+		if err := table.Delete(ctx, key("c", "x")); err != nil {
 			t.Fatal(err)
 		}
 		full("a deleted one's room", nil, testRecord("d", "z"), 1)
@@ -91,18 +90,19 @@ func TestCountIsExact(t *testing.T) {
 	for w := range 8 {
 		wg.Go(func() {
 			for i := range 500 {
-				key, user := fmt.Sprint("s", (w*7+i)%90), fmt.Sprint("u", (w+i)%20)
+				n := (w*7 + i) % 90
+				r := testRecord(fmt.Sprint("s", n), fmt.Sprint("u", n%20))
 				switch i % 5 {
 				case 0:
-					table.Delete(ctx, key)
+					table.Delete(ctx, r.Key)
 				case 1:
-					table.Update(ctx, key, func(v []byte) ([]byte, error) { return fmt.Appendf(nil, "%*d", i%60, w), nil })
+					table.Update(ctx, r.Key, func(v []byte) ([]byte, error) { return fmt.Appendf(nil, "%*d", i%60, w), nil })
 				case 2:
 					if i%50 == 2 {
-						table.DeleteUser(ctx, user)
+						table.DeleteUser(ctx, r.User)
 					}
 				default:
-					if err := table.Create(ctx, testRecord(key, user), 4, nil); err != nil && !errors.Is(err, session.ErrFull) {
+					if err := table.Create(ctx, r, 4, nil); err != nil && !errors.Is(err, session.ErrFull) {
 						t.Errorf("Create = %v, want nil or ErrFull", err)
 					}
 				}
@@ -116,7 +116,7 @@ func TestCountIsExact(t *testing.T) {
 	}
 	var held, weight, due int
 	for u := range 20 {
-		list, _ := table.List(ctx, fmt.Sprint("u", u))
+		list, _ := table.List(ctx, user(fmt.Sprint("u", u)))
 		for _, r := range list {
 			held, weight = held+1, weight+len(r.Value)
 		}
@@ -169,13 +169,13 @@ func TestMarksValuesAndBytesAreBounded(t *testing.T) {
 		var err error
 		n := 0
 		for ; n < 1000 && err == nil; n++ {
-			r.Key = fmt.Sprint(n)
+			r.Key = key(fmt.Sprint(n), "u")
 			err = table.Create(ctx, r, 0, nil)
 		}
 		if want := minBytes/maxValue + 1; !errors.Is(err, session.ErrFull) || n != want {
 			t.Errorf("create %d of 64 KiB = %v, want ErrFull at %d", n, err, want)
 		}
-		if err := table.Update(ctx, "0", func([]byte) ([]byte, error) { return nil, nil }); err != nil {
+		if err := table.Update(ctx, key("0", "u"), func([]byte) ([]byte, error) { return nil, nil }); err != nil {
 			t.Errorf("Update to less = %v, want nil", err)
 		}
 		r.Value = make([]byte, maxValue+1)
@@ -211,13 +211,9 @@ func TestSweepGivesEverythingBack(t *testing.T) {
 				}
 			}
 		}
-		users := 0
-		for i := range table.users.stripes {
-			users += len(table.users.stripes[i].oldest)
-		}
-		if held != 1 || users != 1 || table.sessions.bytes.Load() != 5 || table.values.bytes.Load() != 0 {
-			t.Errorf("%d entries of %d users are held, %d and %d bytes counted, want 1, 1, 5, 0",
-				held, users, table.sessions.bytes.Load(), table.values.bytes.Load())
+		if held != 1 || table.sessions.bytes.Load() != 5 || table.values.bytes.Load() != 0 {
+			t.Errorf("%d entries are held, %d and %d bytes counted, want 1, 5, 0",
+				held, table.sessions.bytes.Load(), table.values.bytes.Load())
 		}
 	})
 }

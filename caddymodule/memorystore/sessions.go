@@ -16,23 +16,17 @@ import (
 // errTooLarge keeps one caller's value from taking the room of many.
 var errTooLarge = fmt.Errorf("a value is larger than %d bytes", maxValue)
 
+// userLen is how many characters of a session's key are its user.
+const userLen = 22
+
+// errKey keeps out what would not be found again.
+var errKey = fmt.Errorf("a session's key must begin with its user, of %d characters", userLen)
+
 func (e *entry) record() session.Record {
 	return session.Record{
-		Key: e.key, User: e.user, Value: e.value,
-		IssuedAt: time.Unix(0, e.issued), ExpiresAt: e.expires.Round(0),
+		Key: e.key, User: e.key[:userLen], Value: e.value,
+		IssuedAt: time.UnixMilli(e.issued), ExpiresAt: time.UnixMilli(e.expires),
 	}
-}
-
-// end removes a session and reports whether it was still held. The caller holds
-// its user's stripe.
-func (t *table) end(u *userStripe, e *entry) bool {
-	if !t.sessions.remove(e) {
-		return false
-	}
-	t.sessions.give(e)
-	u.unlink(e)
-	e.lease.End()
-	return true
 }
 
 // Get returns the record and a lease on it. It takes no lock of ours and does
@@ -41,7 +35,7 @@ func (t *table) Get(ctx context.Context, key string) (session.Record, *session.L
 	if err := ctx.Err(); err != nil {
 		return session.Record{}, nil, err
 	}
-	e := t.sessions.get(key, time.Now())
+	e := t.sessions.get(key)
 	if e == nil {
 		return session.Record{}, nil, session.ErrNotFound
 	}
@@ -52,10 +46,12 @@ func (t *table) Get(ctx context.Context, key string) (session.Record, *session.L
 // unless it takes the place of a session of the same user or of an expired one.
 // The user's value is changed before.
 func (t *table) Create(ctx context.Context, rec session.Record, limit int, change func([]byte) ([]byte, error)) error {
-	if len(rec.Value) > maxValue {
+	switch {
+	case len(rec.User) != userLen || !strings.HasPrefix(rec.Key, rec.User):
+		return errKey
+	case len(rec.Value) > maxValue:
 		return errTooLarge
-	}
-	if !time.Now().Before(rec.ExpiresAt) {
+	case !time.Now().Before(rec.ExpiresAt):
 		return t.Delete(ctx, rec.Key)
 	}
 	if change != nil {
@@ -63,79 +59,55 @@ func (t *table) Create(ctx context.Context, rec session.Record, limit int, chang
 			return err
 		}
 	}
-	value := bytes.Clone(rec.Value) // the caller's may be part of something large
-	key, user := rec.Key, rec.User
-	if strings.HasPrefix(key, user) {
-		key = strings.Clone(key)
-		user = key[:len(user)]
-	}
+	// the caller's may be part of something large
+	key, value := strings.Clone(rec.Key), bytes.Clone(rec.Value)
 	return t.retry(ctx, t.sessions, func() error {
-		now := time.Now()
+		now := t.sessions.now()
 		e := newEntry(key, value, now, rec.ExpiresAt)
-		e.user, e.issued = user, rec.IssuedAt.UnixNano()
+		e.issued = rec.IssuedAt.UnixMilli()
 		return t.create(e, limit, now)
 	})
 }
 
-// create is one attempt; see put for its errors.
-func (t *table) create(e *entry, limit int, now time.Time) error {
-	old := t.sessions.peek(e.key)
-	oldUser := e.user
-	if old != nil {
-		oldUser = old.user
-	}
-	u, uOld, unlock := t.users.lockBoth(e.user, oldUser)
-	defer unlock()
+// create is one attempt. On session.ErrFull nothing was done.
+func (t *table) create(e *entry, limit int, now reading) error {
+	s := t.sessions
+	sh := s.lock(e.key)
+	defer sh.mu.Unlock()
 
-	if !strings.HasPrefix(e.key, e.user) {
-		e.user = u.name(e.user) // before put: then readers have the entry
-	}
-	out := u.excess(e, old, limit, now)
+	out := s.excess(sh, e, limit, now)
 	entries, size := int64(1-len(out)), int64(len(e.value))
 	for _, o := range out {
 		size -= int64(len(o.value))
 	}
-	if old != nil {
-		entries, size = entries-1, size-int64(len(old.value))
+	if !s.take(entries, size, boundOf(t.limits.Load().Sessions)) {
+		return session.ErrFull
 	}
-	if err := t.sessions.put(e, old, entries, size, boundOf(t.limits.Load().Sessions)); err != nil {
-		return err
-	}
-	if old != nil {
-		uOld.unlink(old)
-		old.lease.End()
-	}
-	u.link(e)
+	s.insert(sh, e) // first: a reader of one that it replaces finds one of the two
 	for _, o := range out {
-		t.sessions.remove(o) // its room went to e
-		u.unlink(o)
-		o.lease.End()
+		s.remove(sh, o) // its room went to e
 	}
 	return nil
 }
 
-// excess returns whom e pushes out: the oldest of its user beyond the limit, not
-// counting the one whose place it takes. Expired ones are no session any more
-// but take room: they go along.
-func (u *userStripe) excess(e, old *entry, limit int, now time.Time) (out []*entry) {
-	if limit <= 0 {
-		return nil
-	}
-	live := 1 // e
-	for have := range u.of(e.user) {
+// excess returns whom e pushes out: the one whose place it takes, and the oldest of
+// its user beyond the limit. Expired ones are no session any more but take room: they
+// go along.
+func (s *shelf) excess(sh *shard, e *entry, limit int, now reading) (out []*entry) {
+	name, live := s.name(e.key), 1 // e
+	for have := sh.first(name); have != nil; have = have.next.Load() {
 		switch {
-		case have == old:
-		case have.live(now):
-			live++
-		default:
+		case have.key == e.key, limit > 0 && !have.live(now):
 			out = append(out, have)
+		default:
+			live++
 		}
 	}
-	for have := range u.of(e.user) {
-		if live <= limit {
-			break
-		}
-		if have != old && have.live(now) {
+	if limit <= 0 {
+		return out
+	}
+	for have := sh.first(name); have != nil && live > limit; have = have.next.Load() {
+		if have.key != e.key && have.live(now) {
 			out = append(out, have)
 			live--
 		}
@@ -147,7 +119,7 @@ func (u *userStripe) excess(e, old *entry, limit int, now time.Time) (out []*ent
 // again when somebody else was faster.
 func (t *table) Update(ctx context.Context, key string, change func([]byte) ([]byte, error)) error {
 	return t.retry(ctx, t.sessions, func() error {
-		old := t.sessions.get(key, time.Now())
+		old := t.sessions.get(key)
 		if old == nil {
 			return session.ErrNotFound
 		}
@@ -159,41 +131,48 @@ func (t *table) Update(ctx context.Context, key string, change func([]byte) ([]b
 			return errTooLarge
 		}
 		e := &entry{
-			key: old.key, user: old.user, value: bytes.Clone(value),
-			issued: old.issued, expires: old.expires, place: -1,
+			key: old.key, value: bytes.Clone(value),
+			issued: old.issued, expires: old.expires, ahead: old.ahead, place: -1,
 		}
-		u := t.users.lock(old.user)
-		defer u.mu.Unlock()
+		sh := t.sessions.lock(key)
+		defer sh.mu.Unlock()
 		grown := int64(len(e.value) - len(old.value))
-		if err := t.sessions.put(e, old, 0, grown, boundOf(t.limits.Load().Sessions)); err != nil {
-			return err
+		switch {
+		case old.place < 0:
+			return errMoved
+		case !t.sessions.take(0, grown, boundOf(t.limits.Load().Sessions)):
+			return session.ErrFull
 		}
-		u.replace(old, e)
-		old.lease.End()
+		t.sessions.replace(sh, old, e)
 		return nil
 	})
 }
+
+// errMoved says that somebody else wrote first: look again.
+var errMoved = errors.New("the entry was changed meanwhile")
 
 // Delete ends a session, if there is one.
 func (t *table) Delete(ctx context.Context, key string) error {
-	return t.retry(ctx, t.sessions, func() error {
-		if e := t.sessions.peek(key); e != nil && !t.drop(t.sessions, e) {
-			return errMoved
-		}
-		return nil
-	})
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	sh := t.sessions.lock(key)
+	defer sh.mu.Unlock()
+	if e := sh.find(t.sessions.name(key), key); e != nil {
+		t.sessions.end(sh, e)
+	}
+	return nil
 }
 
 // List returns the live sessions of a user, oldest first.
-func (t *table) List(ctx context.Context, user string) ([]session.Record, error) {
+func (t *table) List(ctx context.Context, user string) (recs []session.Record, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	u := t.users.lock(user)
-	defer u.mu.Unlock()
-	now := time.Now()
-	var recs []session.Record
-	for e := range u.of(user) {
+	sh := t.sessions.lock(user)
+	defer sh.mu.Unlock()
+	now := t.sessions.now()
+	for e := sh.first(user); e != nil; e = e.next.Load() {
 		if e.live(now) {
 			recs = append(recs, e.record())
 		}
@@ -206,14 +185,14 @@ func (t *table) DeleteUser(ctx context.Context, user string) (ended int, err err
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	u := t.users.lock(user)
-	defer u.mu.Unlock()
-	now := time.Now()
-	for e := range u.of(user) {
-		live := e.live(now)
-		if t.end(u, e) && live {
+	sh := t.sessions.lock(user)
+	defer sh.mu.Unlock()
+	now := t.sessions.now()
+	for e := sh.first(user); e != nil; e = sh.first(user) {
+		if e.live(now) {
 			ended++
 		}
+		t.sessions.end(sh, e)
 	}
 	return ended, nil
 }

@@ -1,10 +1,9 @@
-// shelf.go: entries by key, in shards of go-cache that know what is due next.
+// shelf.go: entries by name, in shards of go-cache that know what is due next.
 
 package memorystore
 
 import (
 	"container/heap"
-	"errors"
 	"hash/maphash"
 	"sync"
 	"sync/atomic"
@@ -20,36 +19,14 @@ import (
 // bound, so many shards are three quarters full, and 256 were less than half full.
 const shardCount = 160
 
-// entry is a session, a mark or a shared value. Only its links and its place
-// change after it was put: an update puts a new entry.
-type entry struct {
-	key, user string // in one piece of memory where key begins with user, as the manager's do
-	value     []byte
-	issued    int64 // Unix nanoseconds: with a time.Time, an entry takes 16 bytes more
-
-	// expires has a monotonic reading beside the wall clock's: see live.
-	expires time.Time
-
-	prev, next *entry // of the same user in a ring, oldest first; guarded by the user's stripe
-	place      int32  // in the shard's heap, -1 when not held; guarded by the shard
-	lease      session.Lease
-}
-
-func newEntry(key string, value []byte, now, until time.Time) *entry {
-	return &entry{key: key, value: value, expires: now.Add(until.Sub(now)), place: -1}
-}
-
-// live reports whether the entry has not expired. It looks at both clocks: one
-// that is set back must not revive a session, and one that is set forward must
-// be believed, as the tokens' "exp" is checked against it too.
-func (e *entry) live(now time.Time) bool {
-	return now.Before(e.expires) && now.Round(0).Before(e.expires.Round(0))
-}
-
-// shelf holds entries of one kind. Reads take nothing but go-cache's read lock.
+// shelf holds entries of one kind by name. A name has one entry, or, among
+// sessions, as many as the user has: then it is the first part of their keys, and
+// they are a chain, oldest first. Reads take nothing but go-cache's read lock.
 type shelf struct {
-	seed   maphash.Seed
-	shards [shardCount]shard
+	watch
+	nameLen int // a name is so many bytes of a key; 0 is all of them
+	seed    maphash.Seed
+	shards  [shardCount]shard
 
 	entries, bytes atomic.Int64 // held, expired ones too until they are swept
 }
@@ -57,98 +34,162 @@ type shelf struct {
 // shard is one go-cache with the parts it lacks: compare and swap, and a way to
 // find what has expired without looking at everything under its lock.
 type shard struct {
-	mu   sync.Mutex // all writes to held and due
+	mu   sync.Mutex // all writes to held, its chains, due and apps
 	held *cache.Cache
 	due  dueHeap
+	apps map[string]int // held entries by app, among sessions
 }
 
-func newShelf() *shelf {
-	s := &shelf{seed: maphash.MakeSeed()}
+func newShelf(nameLen int) *shelf {
+	s := &shelf{watch: watch{time.Now()}, nameLen: nameLen, seed: maphash.MakeSeed()}
 	for i := range s.shards {
 		// no janitor: it would lock a cache for as long as it walks it (sweep.go)
 		s.shards[i].held = cache.New(cache.NoExpiration, 0)
+		s.shards[i].apps = make(map[string]int)
 	}
 	return s
 }
 
-func (s *shelf) shard(key string) *shard {
-	return &s.shards[maphash.String(s.seed, key)%shardCount]
+// name is what an entry under the key is found by.
+func (s *shelf) name(key string) string {
+	if s.nameLen == 0 {
+		return key
+	}
+	return key[:min(s.nameLen, len(key))]
 }
 
-// peek returns what is held under the key, nil when nothing is. What has expired
-// may be seen or not.
-func (s *shelf) peek(key string) *entry { return s.shard(key).peek(key) }
+func (s *shelf) shard(name string) *shard {
+	return &s.shards[maphash.String(s.seed, name)%shardCount]
+}
 
-func (sh *shard) peek(key string) *entry {
-	if x, ok := sh.held.Get(key); ok {
+// lock locks the shard of a name, or of a key.
+func (s *shelf) lock(name string) *shard {
+	sh := s.shard(s.name(name))
+	sh.mu.Lock()
+	return sh
+}
+
+// first returns the first entry of a name, nil when there is none. What has expired
+// may be among its chain or not.
+func (sh *shard) first(name string) *entry {
+	if x, ok := sh.held.Get(name); ok {
 		return x.(*entry)
 	}
 	return nil
 }
 
+func (sh *shard) find(name, key string) *entry {
+	for e := sh.first(name); e != nil; e = e.next.Load() {
+		if e.key == key {
+			return e
+		}
+	}
+	return nil
+}
+
 // get returns the live entry under the key, or nil.
-func (s *shelf) get(key string, now time.Time) *entry {
-	if e := s.peek(key); e != nil && e.live(now) {
-		return e
-	}
-	return nil
-}
-
-// errMoved says that somebody else wrote first: look again.
-var errMoved = errors.New("the entry was changed meanwhile")
-
-// put holds e in the place of old (nil: of nothing), and takes that much room,
-// of which the caller has subtracted what it gives up for it under its locks.
-// On errMoved and session.ErrFull nothing was done.
-func (s *shelf) put(e, old *entry, entries, bytes int64, b bound) error {
-	sh := s.shard(e.key)
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-
-	if sh.peek(e.key) != old {
-		return errMoved
-	}
-	if !s.take(entries, bytes, b) {
-		return session.ErrFull
-	}
-	if old != nil {
-		sh.due[old.place], e.place, old.place = e, old.place, -1
-		heap.Fix(&sh.due, int(e.place))
-	} else {
-		heap.Push(&sh.due, e)
-	}
-	// go-cache takes 0 and less for "no expiry"
-	ttl := max(e.expires.Round(0).Sub(time.Now().Round(0)), 1)
-	sh.held.Set(e.key, e, ttl)
-	return nil
-}
-
-// remove takes e off the shelf and reports whether it was still there. Its room
-// is the caller's to give back.
-func (s *shelf) remove(e *entry) bool {
-	sh := s.shard(e.key)
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-
-	if e.place < 0 {
-		return false
-	}
-	heap.Remove(&sh.due, int(e.place))
-	// where go-cache hid e as expired, a new entry may have taken its key
-	if cur := sh.peek(e.key); cur == nil || cur == e {
-		sh.held.Delete(e.key)
-	}
-	return true
-}
-
-// overdue returns an expired entry that is still held, or nil.
-func (sh *shard) overdue(now time.Time) *entry {
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	if len(sh.due) == 0 || sh.due[0].live(now) {
+func (s *shelf) get(key string) *entry {
+	name := s.name(key)
+	sh := s.shard(name)
+	e := sh.first(name)
+	if e == nil {
 		return nil
 	}
-	return sh.due[0]
+	for e != nil && e.key != key {
+		e = e.next.Load()
+	}
+	if e == nil { // or it was moved in the chain meanwhile
+		sh.mu.Lock()
+		e = sh.find(name, key)
+		sh.mu.Unlock()
+	}
+	if e == nil || !e.live(s.now()) {
+		return nil
+	}
+	return e
+}
+
+// insert holds e behind all of its name that were not issued later. The caller
+// holds the shard, as of all that follow, and has taken the room.
+func (s *shelf) insert(sh *shard, e *entry) {
+	heap.Push(&sh.due, e)
+	name := s.name(e.key)
+	s.count(sh, name, 1)
+	var before *entry
+	after := sh.first(name)
+	for after != nil && after.issued <= e.issued {
+		before, after = after, after.next.Load()
+	}
+	e.next.Store(after)
+	s.link(sh, name, before, e)
+}
+
+// link lets e follow the entry before it; nil is no entry.
+func (s *shelf) link(sh *shard, name string, before, e *entry) {
+	switch {
+	case before != nil:
+		before.next.Store(e)
+	case e != nil:
+		sh.held.Set(s.name(e.key), e, cache.NoExpiration) // e's own name: that of another would keep it in memory
+	default:
+		sh.held.Delete(name)
+	}
+}
+
+func (s *shelf) count(sh *shard, name string, n int) {
+	if s.nameLen > 0 {
+		sh.apps[session.AppTagOf(name)] += n
+	}
+}
+
+// before returns the entry before one that is held, nil when that is the first.
+func (sh *shard) before(name string, e *entry) (before *entry) {
+	for have := sh.first(name); have != e; have = have.next.Load() {
+		before = have
+	}
+	return before
+}
+
+// replace puts e in the place of old, which has the same name and is not issued
+// at another time.
+func (s *shelf) replace(sh *shard, old, e *entry) {
+	name := s.name(e.key)
+	sh.due[old.place], e.place, old.place = e, old.place, -1
+	heap.Fix(&sh.due, int(e.place))
+	e.next.Store(old.next.Load())
+	s.link(sh, name, sh.before(name, old), e)
+	old.lease.End()
+}
+
+// remove takes e, which is held, off the shelf. Its room is the caller's to give
+// back. A reader who is at e goes on to what follows it.
+func (s *shelf) remove(sh *shard, e *entry) {
+	name := s.name(e.key)
+	heap.Remove(&sh.due, int(e.place))
+	s.count(sh, name, -1)
+	s.link(sh, name, sh.before(name, e), e.next.Load())
+	e.lease.End()
+}
+
+// end removes e and gives its room back.
+func (s *shelf) end(sh *shard, e *entry) {
+	s.remove(sh, e)
+	s.entries.Add(-1)
+	s.bytes.Add(-int64(len(e.value)))
+}
+
+// counts adds up the sessions of each app.
+func (s *shelf) counts() map[string]int {
+	sum := make(map[string]int)
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.mu.Lock()
+		for app, n := range sh.apps {
+			sum[app] += n
+		}
+		sh.mu.Unlock()
+	}
+	return sum
 }
 
 // take counts room as used if the bound allows it. What makes something smaller
@@ -181,17 +222,11 @@ func claim(used *atomic.Int64, n, limit int64) bool {
 	}
 }
 
-// give returns the room of a removed entry.
-func (s *shelf) give(e *entry) {
-	s.entries.Add(-1)
-	s.bytes.Add(-int64(len(e.value)))
-}
-
 // dueHeap orders the entries of a shard by expiry, the next one first.
 type dueHeap []*entry
 
 func (h dueHeap) Len() int           { return len(h) }
-func (h dueHeap) Less(i, j int) bool { return h[i].expires.Before(h[j].expires) }
+func (h dueHeap) Less(i, j int) bool { return h[i].end() < h[j].end() }
 
 func (h dueHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]

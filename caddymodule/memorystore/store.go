@@ -40,7 +40,7 @@ func (p pooled) Destruct() error {
 // them. For sessions that outlive a restart use the store `local`, for several
 // nodes the store `redis`.
 //
-// Memory is bounded: a session takes about half a kilobyte. When the limit is
+// Memory is bounded: a session takes about 400 bytes. When the limit is
 // reached, a login is answered with 503 until a session ends or expires; users
 // who are logged in stay so, and may log in again where that replaces one of
 // their own sessions.
@@ -89,7 +89,7 @@ func (s *Store) announce(logger *zap.Logger, reloaded bool) {
 		return
 	}
 	sessions := 0
-	for _, n := range s.users.count() {
+	for _, n := range s.sessions.counts() {
 		sessions += n
 	}
 	logger.Info("sessions in memory were carried over", zap.Int("sessions", sessions))

@@ -19,8 +19,12 @@ import (
 
 var ctx = context.Background()
 
-func testRecord(key, user string) session.Record {
-	return session.Record{Key: key, User: user, Value: []byte("value"), IssuedAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour)}
+// user and key are names of the form that the manager makes.
+func user(name string) string    { return (name + "_-AZaz09_-AZaz09_-AZaz")[:22] }
+func key(name, of string) string { return user(of) + (name + "_-AZaz09_-A")[:11] }
+
+func testRecord(name, of string) session.Record {
+	return session.Record{Key: key(name, of), User: user(of), Value: []byte("value"), IssuedAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour)}
 }
 
 func provision(t *testing.T, maxSessions int) *Store {
@@ -39,10 +43,10 @@ func cleanup(t *testing.T, s *Store) {
 	}
 }
 
-func mustCreate(t *testing.T, s session.Store, key, user string) {
+func mustCreate(t *testing.T, s session.Store, name, of string) {
 	t.Helper()
-	if err := s.Create(ctx, testRecord(key, user), 0, nil); err != nil {
-		t.Fatalf("Create(%s) = %v, want nil", key, err)
+	if err := s.Create(ctx, testRecord(name, of), 0, nil); err != nil {
+		t.Fatalf("Create(%s) = %v, want nil", name, err)
 	}
 }
 
@@ -54,24 +58,24 @@ func TestSessionsAndMarksSurviveReload(t *testing.T) {
 	if ok, err := first.Mark(ctx, "code", time.Now().Add(time.Minute)); !ok || err != nil {
 		t.Fatalf("Mark = %v, %v, want true, nil", ok, err)
 	}
-	_, lease, _ := first.Get(ctx, "a")
+	_, lease, _ := first.Get(ctx, key("a", "u"))
 
 	second := provision(t, 7)
 	cleanup(t, first)
-	if _, _, err := second.Get(ctx, "a"); err != nil {
+	if _, _, err := second.Get(ctx, key("a", "u")); err != nil {
 		t.Errorf("after a reload Get = %v, want the session", err)
 	}
 	if ok, err := second.Mark(ctx, "code", time.Now().Add(time.Minute)); ok || err != nil {
 		t.Errorf("after a reload Mark = %v, %v, want false, nil", ok, err)
 	}
-	if err := second.Delete(ctx, "a"); err != nil {
+	if err := second.Delete(ctx, key("a", "u")); err != nil {
 		t.Errorf("Delete = %v, want nil", err)
 	}
 	if lease.Live() {
 		t.Error("a lease of the old configuration outlived a logout in the new one")
 	}
 	// a request of the old configuration is still under way
-	if _, _, err := first.Get(ctx, "a"); !errors.Is(err, session.ErrNotFound) {
+	if _, _, err := first.Get(ctx, key("a", "u")); !errors.Is(err, session.ErrNotFound) {
 		t.Errorf("old configuration: Get = %v, want ErrNotFound", err)
 	}
 	mustCreate(t, second, "b", "u")
@@ -79,7 +83,7 @@ func TestSessionsAndMarksSurviveReload(t *testing.T) {
 
 	third := provision(t, 0)
 	defer cleanup(t, third)
-	if _, _, err := third.Get(ctx, "b"); !errors.Is(err, session.ErrNotFound) {
+	if _, _, err := third.Get(ctx, key("b", "u")); !errors.Is(err, session.ErrNotFound) {
 		t.Errorf("after all configurations went, Get = %v, want ErrNotFound", err)
 	}
 }
@@ -106,7 +110,7 @@ func TestFailedReloadReleasesNothingItDidNotTake(t *testing.T) {
 		cleanup(t, rolledBack)
 		cleanup(t, rolledBack)
 	}
-	if _, _, err := serving.Get(ctx, "a"); err != nil {
+	if _, _, err := serving.Get(ctx, key("a", "u")); err != nil {
 		t.Errorf("Get = %v, want the session", err)
 	}
 	if err := serving.Create(ctx, testRecord("b", "v"), 0, nil); !errors.Is(err, session.ErrFull) {
@@ -126,9 +130,9 @@ func TestNewestLimitApplies(t *testing.T) {
 	third := provision(t, 1) // lower than what is held: nobody is thrown out
 	defer cleanup(t, third)
 	cleanup(t, second)
-	for _, key := range []string{"a", "b"} {
-		if _, _, err := third.Get(ctx, key); err != nil {
-			t.Errorf("Get(%s) = %v, want the session", key, err)
+	for _, name := range []string{"a", "b"} {
+		if _, _, err := third.Get(ctx, key(name, "u")); err != nil {
+			t.Errorf("Get(%s) = %v, want the session", name, err)
 		}
 	}
 	if err := third.Create(ctx, testRecord("c", "u"), 0, nil); !errors.Is(err, session.ErrFull) {

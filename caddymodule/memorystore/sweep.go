@@ -41,11 +41,12 @@ func (t *table) sweep() {
 
 // sweepOne removes one expired entry of a shard and reports whether there was one.
 func (t *table) sweepOne(s *shelf, sh *shard) bool {
-	e := sh.overdue(time.Now())
-	if e == nil {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if len(sh.due) == 0 || sh.due[0].live(s.now()) {
 		return false
 	}
-	t.drop(s, e)
+	s.end(sh, sh.due[0])
 	return true
 }
 
@@ -58,18 +59,4 @@ func (t *table) reclaim(s *shelf) bool {
 		}
 	}
 	return false
-}
-
-// drop removes an entry of any kind, if it is still held.
-func (t *table) drop(s *shelf, e *entry) bool {
-	if s == t.sessions {
-		u := t.users.lock(e.user)
-		defer u.mu.Unlock()
-		return t.end(u, e)
-	}
-	if !s.remove(e) {
-		return false
-	}
-	s.give(e)
-	return true
 }

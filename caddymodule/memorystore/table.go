@@ -15,13 +15,11 @@ import (
 
 // table is what outlives a configuration. It knows none: no logger, no context.
 //
-// Locks are taken in this order: stripes of users (the lower first), then one
-// shard of a shelf, then go-cache's own. A session is put, replaced and removed
-// only by a caller that holds the stripe of its user (and of the one it replaces), so
-// shelf and index always agree. Functions of callers run under no lock.
+// A call holds one shard of one shelf, and go-cache's own lock for a moment. All
+// sessions of a user are in one shard: their number changes by one call at a time.
+// Functions of callers run under no lock.
 type table struct {
 	sessions, marks, values *shelf
-	users                   *userIndex
 
 	limits atomic.Pointer[Limits] // in force
 
@@ -35,9 +33,8 @@ type table struct {
 
 func newTable() *table {
 	t := &table{
-		sessions: newShelf(), marks: newShelf(), values: newShelf(),
-		users: newUserIndex(),
-		stop:  make(chan struct{}), stopped: make(chan struct{}),
+		sessions: newShelf(userLen), marks: newShelf(0), values: newShelf(0),
+		stop: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	t.limits.Store(new(Limits{}.withDefaults()))
 	go t.sweepEvery(sweepInterval)
@@ -71,7 +68,7 @@ func (t *table) untune(l *Limits) {
 }
 
 // Count implements session.Counter.
-func (t *table) Count(context.Context) (map[string]int, error) { return t.users.count(), nil }
+func (t *table) Count(context.Context) (map[string]int, error) { return t.sessions.counts(), nil }
 
 // Check implements session.Checker: memory can always be written, up to the limits.
 // At one of them, where a new user finds no room, it returns session.ErrFull.

@@ -5,6 +5,7 @@ package memorystore
 import (
 	"bytes"
 	"context"
+	"strings"
 	"time"
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
@@ -13,19 +14,22 @@ import (
 // Mark sets a mark unless it is set. One that would be over at once is not
 // set, and takes none away: that would let a code be redeemed twice.
 func (t *table) Mark(ctx context.Context, key string, until time.Time) (first bool, err error) {
-	err = t.retry(ctx, t.marks, func() error {
-		now := time.Now()
-		old := t.marks.peek(key)
-		if old != nil && old.live(now) || !now.Before(until) {
+	s := t.marks
+	err = t.retry(ctx, s, func() error {
+		sh := s.lock(key)
+		defer sh.mu.Unlock()
+		now := s.now()
+		old := sh.first(key)
+		switch {
+		case old != nil && old.live(now), !now.before(until):
 			return nil
+		case old != nil:
+			s.end(sh, old)
 		}
-		var entries int64 = 1
-		if old != nil {
-			entries = 0
+		if !s.take(1, 0, boundOf(t.limits.Load().Marks)) {
+			return session.ErrFull
 		}
-		if err := t.marks.put(newEntry(key, nil, now, until), old, entries, 0, boundOf(t.limits.Load().Marks)); err != nil {
-			return err
-		}
+		s.insert(sh, newEntry(strings.Clone(key), nil, now, until))
 		first = true
 		return nil
 	})
@@ -37,7 +41,7 @@ func (t *table) Value(ctx context.Context, key string) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	e := t.values.get(key, time.Now())
+	e := t.values.get(key)
 	if e == nil {
 		return nil, session.ErrNotFound
 	}
@@ -47,10 +51,11 @@ func (t *table) Value(ctx context.Context, key string) ([]byte, error) {
 // UpdateValue sets, changes or deletes a shared value. change runs under no
 // lock, and again when somebody else was faster.
 func (t *table) UpdateValue(ctx context.Context, key string, until time.Time, change func([]byte) ([]byte, error)) error {
-	return t.retry(ctx, t.values, func() error {
-		old := t.values.peek(key)
+	s := t.values
+	return t.retry(ctx, s, func() error {
+		old := s.get(key)
 		var before []byte
-		if old != nil && old.live(time.Now()) {
+		if old != nil {
 			before = old.value
 		}
 		value, err := change(before)
@@ -60,20 +65,32 @@ func (t *table) UpdateValue(ctx context.Context, key string, until time.Time, ch
 		if len(value) > maxValue {
 			return errTooLarge
 		}
-		now := time.Now()
-		if value == nil || !now.Before(until) {
-			if old != nil && !t.drop(t.values, old) {
-				return errMoved
-			}
-			if old == nil && t.values.get(key, now) != nil {
-				return errMoved // set since change was told that there is none
-			}
-			return nil
+		sh := s.lock(key)
+		defer sh.mu.Unlock()
+		now := s.now()
+		have := sh.first(key)
+		if have != nil && have != old && !have.live(now) {
+			s.end(sh, have) // expired before change was told that there is none
+			have = nil
 		}
+		if have != old {
+			return errMoved
+		}
+		keep := value != nil && now.before(until)
 		entries, size := int64(1), int64(len(value))
-		if old != nil {
-			entries, size = 0, size-int64(len(old.value))
+		if have != nil {
+			entries, size = 0, size-int64(len(have.value))
 		}
-		return t.values.put(newEntry(key, bytes.Clone(value), now, until), old, entries, size, boundOf(t.limits.Load().Values))
+		switch {
+		case keep && !s.take(entries, size, boundOf(t.limits.Load().Values)):
+			return session.ErrFull
+		case keep && have != nil:
+			s.replace(sh, have, newEntry(have.key, bytes.Clone(value), now, until))
+		case keep:
+			s.insert(sh, newEntry(strings.Clone(key), bytes.Clone(value), now, until))
+		case have != nil:
+			s.end(sh, have)
+		}
+		return nil
 	})
 }

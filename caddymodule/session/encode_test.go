@@ -8,10 +8,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/localstore"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
@@ -49,6 +51,12 @@ func TestNamesComeBackAsTheyWere(t *testing.T) {
 func TestSessionsOfTheVersionBeforeLiveOn(t *testing.T) {
 	now := time.Now()
 	store := newSpy(t)
+	db, err := localstore.Open(filepath.Join(t.TempDir(), "sessions.db"), localstore.Options{}) // memory lasts no longer than a version
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	store.Store = db
 	m := newManager(t, store)
 	const id = "AAAAAAAAAAAAAAAAAAAAAA"
 	for kind, want := range map[string]session.Kind{"": session.Mini, `,"k":"o"`: session.Official, `,"k":"w"`: session.Website, `,"k":"m"`: session.Mobile} {

@@ -9,35 +9,41 @@ import (
 
 // Lease tells, without asking the store again, whether a record that Get
 // returned is still what the store holds. Its zero value is alive.
-// It is safe for concurrent use.
+// It is safe for concurrent use. Every session in memory has one: it is one word.
 type Lease struct {
-	over atomic.Bool
-	kept atomic.Pointer[Kept] // who wants to be told
+	kept atomic.Pointer[Kept] // who wants to be told; ended when there is nothing to tell any more
 }
+
+// ended is what every lease that is over has.
+var ended = new(Kept)
 
 // End says that the record behind the lease was deleted, replaced, pushed out
 // or may have been. A lease never comes back to life.
 func (l *Lease) End() {
-	// in this order: keep looks at them in the other one
-	l.over.Store(true)
-	if k := l.kept.Load(); k != nil {
+	if k := l.kept.Swap(ended); k != nil && k != ended {
 		k.over.Store(true)
 	}
 }
 
 // Live reports whether the record was, as far as this process can know,
 // neither changed nor ended since. It does not look at the record's expiry.
-func (l *Lease) Live() bool { return !l.over.Load() }
+func (l *Lease) Live() bool { return l.kept.Load() != ended }
 
 // keep lets k end with the lease. A lease has one Kept at a time: the one before
 // is over, so that a caller who still uses it asks again, and no lease gathers more
 // and more of them.
 func (l *Lease) keep(k *Kept) {
-	if before := l.kept.Swap(k); before != nil && before != k {
-		before.over.Store(true)
-	}
-	if l.over.Load() {
-		k.over.Store(true)
+	for {
+		switch before := l.kept.Load(); {
+		case before == ended:
+			k.over.Store(true)
+			return
+		case l.kept.CompareAndSwap(before, k):
+			if before != nil && before != k {
+				before.over.Store(true)
+			}
+			return
+		}
 	}
 }
 

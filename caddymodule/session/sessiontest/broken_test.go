@@ -310,12 +310,21 @@ var broken = []struct {
 	}, caught: []string{"Get with a context that is done is its error, and no half of it"}},
 
 	{fault: "a canceled Create leaves a session that no user has", spoil: func(s session.Store) session.Store {
+		var mu sync.Mutex
+		half := make(map[string]bool) // that List leaves out
 		return &faulty{Store: s, create: func(ctx context.Context, r session.Record, limit int) error {
 			if err := ctx.Err(); err != nil {
-				r.User = name("nobody", 0) // under the key of another
+				mu.Lock()
+				half[r.Key] = true
+				mu.Unlock()
 				return errors.Join(err, s.Create(context.WithoutCancel(ctx), r, limit, nil))
 			}
 			return s.Create(ctx, r, limit, nil)
+		}, list: func(ctx context.Context, user string) ([]session.Record, error) {
+			recs, err := s.List(ctx, user)
+			mu.Lock()
+			defer mu.Unlock()
+			return slices.DeleteFunc(recs, func(r session.Record) bool { return half[r.Key] }), err
 		}}
 	}, caught: []string{"Create with a context that is done is its error, and no half of it"}},
 
