@@ -29,12 +29,11 @@ func randomKey() string {
 }
 
 func randomRecord(until time.Time) session.Record {
-	key := randomKey()
-	return session.Record{Key: key, User: userOf(key), Value: make([]byte, 200), IssuedAt: time.Now(), ExpiresAt: until}
+	user := "app_" + randomKey()[4:] // one app has them all
+	return session.Record{Key: user + randomKey()[:11], User: user, Value: make([]byte, 200), IssuedAt: time.Now(), ExpiresAt: until}
 }
 
-// userOf is the user of a random record. One app has them all.
-func userOf(key string) string { return "app_" + key[4:] }
+func userOf(key string) string { return key[:userLen] }
 
 // login is what session.Manager writes for one.
 func login(tb testing.TB, s session.Store, r session.Record) {
@@ -118,6 +117,7 @@ func BenchmarkLogin(b *testing.B) {
 						r := randomRecord(time.Now().Truncate(time.Second).Add(24 * time.Hour))
 						if size.again {
 							r.User = userOf(keys[randv2.IntN(len(keys))])
+							r.Key = r.User + randomKey()[:11]
 						}
 						login(b, d, r)
 						took := int64(time.Since(start))
@@ -145,7 +145,7 @@ func BenchmarkGet(b *testing.B) {
 	defer table.Close()
 	for _, key := range hot {
 		r := randomRecord(until)
-		r.Key = key
+		r.Key, r.User = key, userOf(key)
 		if err := table.Create(ctx, r, 10, nil); err != nil {
 			b.Fatal(err)
 		}
@@ -216,8 +216,10 @@ func BenchmarkMemory(b *testing.B) {
 		x := index{table: newTable()}
 		for range million {
 			r := randomRecord(time.Now())
-			x.load(record{kind: kindSession, due: due{number: 1}, key: r.Key, user: r.User})
-			x.load(record{kind: kindValue, due: due{number: 1}, key: r.User})
+			t := txn{index: &x, delta: newChanges()}
+			t.note(record{kind: kindSession, due: due{number: 1}, key: r.Key, user: r.User})
+			t.note(record{kind: kindValue, due: due{number: 1}, key: r.User})
+			x.apply(&t.delta)
 		}
 		b.ReportMetric(float64(heap()-before)/million, "B/indexed")
 		runtime.KeepAlive(&x)

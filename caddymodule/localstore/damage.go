@@ -5,7 +5,6 @@ package localstore
 
 import (
 	"context"
-	"slices"
 
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
@@ -26,27 +25,29 @@ func (t *txn) lose(k kind, i, owner id, d due) {
 // loseAt takes out a damaged entry of which only the place is known: the index is
 // searched for whose it was, which takes some milliseconds.
 func (t *txn) loseAt(d due) {
-	for _, k := range []kind{kindSession, kindMark, kindValue} {
-		for i, have := range t.index.places[slot(k)] {
-			if now, _ := t.place(k, i); have == d && now == d {
-				t.lose(k, i, t.ownerOf(k, i), d)
+	for i := range t.index.marks {
+		if t.mark(i) == d {
+			t.lose(kindMark, i, id{}, d)
+			return
+		}
+	}
+	for u, have := range t.index.users {
+		if have.value != d && have.first.due != d && t.index.more[u] == nil {
+			continue
+		}
+		a := t.account(u)
+		if a.value == d {
+			t.lose(kindValue, u, id{}, d)
+			return
+		}
+		for _, s := range a.sessions {
+			if s.due == d {
+				t.lose(kindSession, s.id, u, d)
 				return
 			}
 		}
 	}
 	t.remove(d.append(nil)) // nobody has it
-}
-
-// ownerOf searches the user of a session.
-func (t *txn) ownerOf(k kind, i id) id {
-	if k == kindSession {
-		for u, list := range t.index.users {
-			if slices.Contains(list, i) {
-				return u
-			}
-		}
-	}
-	return id{}
 }
 
 // takeOut takes out an entry that was read and found damaged, if the writer finds

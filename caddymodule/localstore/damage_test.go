@@ -129,7 +129,7 @@ func TestVersionsAndNumbersAtStart(t *testing.T) {
 	}
 	sound(t, d)
 	mustCreate(t, d, "b", "u")
-	if place, _ := d.index.place(kindSession, idOf("b")); place.number <= 8 {
+	if place, _ := d.index.place(kindSession, "b"); place.number <= 8 {
 		t.Errorf("the next record got number %d, want more than 8", place.number)
 	}
 	d.Close()
@@ -149,7 +149,7 @@ func TestVersionsAndNumbersAtStart(t *testing.T) {
 // spoil turns a byte of the newest entry of a file that is open.
 func spoil(t *testing.T, d *DB, k kind, key string) {
 	t.Helper()
-	place, ok := d.index.place(k, idOf(key))
+	place, ok := d.index.place(k, key)
 	if !ok {
 		t.Fatalf("%s is not there", key)
 	}
@@ -177,7 +177,7 @@ func spoil(t *testing.T, d *DB, k kind, key string) {
 // vanish takes a record out of a file that is open, behind the store's back.
 func vanish(t *testing.T, d *DB, k kind, key string) {
 	t.Helper()
-	place, ok := d.index.place(k, idOf(key))
+	place, ok := d.index.place(k, key)
 	if !ok {
 		t.Fatalf("%s is not there", key)
 	}
@@ -257,8 +257,8 @@ func TestDamageWhileOpen(t *testing.T) {
 					if n := lost(); n != 1 {
 						t.Errorf("%s, %s, cached %v: told of %d records, want 1", name, how, cached, n)
 					}
-					if n := held(d); n != len(d.index.places[slot(kindSession)]) {
-						t.Errorf("%s, %s: %d sessions are counted, %d are there", name, how, n, len(d.index.places[slot(kindSession)]))
+					if n := held(d); n != indexed(d) {
+						t.Errorf("%s, %s: %d sessions are counted, %d are there", name, how, n, indexed(d))
 					}
 					if how == "a bit" {
 						sound(t, d)

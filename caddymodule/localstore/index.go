@@ -7,9 +7,8 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"slices"
+	"strings"
 	"sync"
-
-	"github.com/caddy-wechat/caddy-wechat/caddymodule/session"
 )
 
 // id is a key or user in the memory of a million: the 128 bits that the 22
@@ -34,22 +33,114 @@ func (i id) name() string { return base64.RawURLEncoding.EncodeToString(i[:]) }
 // amount is so many entries, and so many bytes of values.
 type amount struct{ entries, bytes int64 }
 
-// table says where entries are and how many there are. As the changes of a
-// transaction it holds what is other than before: a place of number 0 and a user
-// without sessions are gone, and counts are differences.
+// spot is where a session is.
+type spot struct {
+	id
+	due
+}
+
+// user is what a user has: the value of that name, and sessions. It is the largest
+// part of the memory of a million sessions. It has no pointer, so that the garbage
+// collector does not look at it, and room for one session, which is what most have.
+type user struct {
+	value due
+	first spot // first.number is 0 where there is none
+}
+
+// table says where entries are and how many there are.
 type table struct {
-	places [3]map[id]due // of sessions, marks and values
-	users  map[id][]id   // the sessions of each user; once loaded, a list is never modified
-	counts [3]amount
+	users  map[id]user
+	more   map[id][]spot // the sessions of a user but the first; the lists are never modified
+	owners map[id]id     // the users of sessions whose key does not begin with them, as keys of before
+	marks  map[id]due
+	counts [3]amount        // of sessions, marks and values
 	apps   map[string]int64 // sessions by session.AppTag
 }
 
 func newTable() table {
-	t := table{users: make(map[id][]id), apps: make(map[string]int64)}
-	for i := range t.places {
-		t.places[i] = make(map[id]due)
+	return table{
+		users: make(map[id]user), more: make(map[id][]spot), owners: make(map[id]id),
+		marks: make(map[id]due), apps: make(map[string]int64),
 	}
-	return t
+}
+
+// account is all that a user has. Its list is never modified.
+type account struct {
+	value    due
+	sessions []spot
+}
+
+func (a account) with(s spot) account {
+	a.sessions = append(slices.Clip(a.sessions), s)
+	return a
+}
+
+func (a account) without(i id) account {
+	a.sessions = slices.DeleteFunc(slices.Clone(a.sessions), func(s spot) bool { return s.id == i })
+	return a
+}
+
+// account returns what a user has.
+func (t *table) account(u id) account {
+	have := t.users[u]
+	a := account{value: have.value}
+	if have.first.number != 0 {
+		a.sessions = append([]spot{have.first}, t.more[u]...)
+	}
+	return a
+}
+
+func (t *table) setAccount(u id, a account) {
+	delete(t.more, u)
+	if len(a.sessions) == 0 {
+		if a.value.number == 0 {
+			delete(t.users, u)
+		} else {
+			t.users[u] = user{value: a.value}
+		}
+		return
+	}
+	t.users[u] = user{a.value, a.sessions[0]}
+	if len(a.sessions) > 1 {
+		t.more[u] = slices.Clone(a.sessions[1:])
+	}
+}
+
+// userLen is how many characters of a session's key are its user.
+const userLen = 22
+
+// namesUser reports whether the key of a session tells whose it is.
+func namesUser(key, user string) bool { return len(user) == userLen && strings.HasPrefix(key, user) }
+
+// owner returns the user of a session, if there is one of that key.
+func (t *table) owner(key string) id {
+	if len(t.owners) > 0 {
+		if u, ok := t.owners[idOf(key)]; ok {
+			return u
+		}
+	}
+	return idOf(key[:min(userLen, len(key))])
+}
+
+// find returns where an entry is; number 0 is nowhere.
+func (t *table) find(k kind, key string) due {
+	i := idOf(key)
+	switch k {
+	case kindMark:
+		return t.marks[i]
+	case kindValue:
+		return t.users[i].value
+	}
+	u := t.owner(key)
+	if first := t.users[u].first; first.id == i {
+		return first.due
+	}
+	for _, s := range t.more[u] {
+		if s.id == i {
+			return s.due
+		}
+	}
+	return due{}
 }
 
 // slot is where a table has a kind of entries.
@@ -64,10 +155,23 @@ func slot(k kind) int {
 	}
 }
 
-func (t *table) count(k kind, entries, size int) {
-	c := &t.counts[slot(k)]
-	c.entries += int64(entries)
-	c.bytes += int64(size)
+// changes are what a transaction makes other than it was.
+type changes struct {
+	users  map[id]account
+	owners map[id]id  // id{}: none any more
+	marks  map[id]due // number 0: none any more
+	counts [3]amount  // differences, as the next
+	apps   map[string]int64
+}
+
+func newChanges() changes {
+	return changes{users: make(map[id]account), owners: make(map[id]id), marks: make(map[id]due), apps: make(map[string]int64)}
+}
+
+func (c *changes) count(k kind, entries, size int) {
+	n := &c.counts[slot(k)]
+	n.entries += int64(entries)
+	n.bytes += int64(size)
 }
 
 // index is the table of what was committed. The writer changes it, under the
@@ -78,80 +182,48 @@ type index struct {
 }
 
 // place returns where an entry is.
-func (x *index) place(k kind, i id) (due, bool) {
+func (x *index) place(k kind, key string) (due, bool) {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	d, ok := x.places[slot(k)][i]
-	return d, ok
+	d := x.find(k, key)
+	return d, d.number != 0
 }
 
-// placesOf returns where a user's sessions are.
-func (x *index) placesOf(user string) []due {
+// sessionsOf returns where a user's sessions are.
+func (x *index) sessionsOf(user string) []spot {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	var places []due
-	for _, i := range x.users[idOf(user)] {
-		places = append(places, x.places[slot(kindSession)][i])
-	}
-	return places
+	return x.account(idOf(user)).sessions
 }
 
 // apply makes the changes of a transaction.
-func (x *index) apply(t *table) {
+func (x *index) apply(c *changes) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	for k, places := range t.places {
-		for i, d := range places {
-			if d.number == 0 {
-				delete(x.places[k], i)
-			} else {
-				x.places[k][i] = d
-			}
-		}
-		x.counts[k].entries += t.counts[k].entries
-		x.counts[k].bytes += t.counts[k].bytes
+	for u, a := range c.users {
+		x.setAccount(u, a)
 	}
-	for u, sessions := range t.users {
-		if len(sessions) == 0 {
-			delete(x.users, u)
+	for i, u := range c.owners {
+		if u == (id{}) {
+			delete(x.owners, i)
 		} else {
-			x.users[u] = sessions
+			x.owners[i] = u
 		}
 	}
-	for app, n := range t.apps {
+	for i, d := range c.marks {
+		if d.number == 0 {
+			delete(x.marks, i)
+		} else {
+			x.marks[i] = d
+		}
+	}
+	for k := range x.counts {
+		x.counts[k].entries += c.counts[k].entries
+		x.counts[k].bytes += c.counts[k].bytes
+	}
+	for app, n := range c.apps {
 		if x.apps[app] += n; x.apps[app] == 0 {
 			delete(x.apps, app)
 		}
-	}
-}
-
-// load adds an entry that is read when the file is opened, and is not there yet.
-// Nobody else uses the index yet.
-func (x *index) load(r record) {
-	i := idOf(r.key)
-	x.places[slot(r.kind)][i] = r.due
-	x.count(r.kind, 1, len(r.value))
-	if r.kind == kindSession {
-		u := idOf(r.user)
-		x.users[u] = append(x.users[u], i)
-		x.apps[session.AppTagOf(r.user)]++
-	}
-}
-
-// unload takes out an entry that was loaded, for a newer version of it.
-func (x *index) unload(r record) {
-	i := idOf(r.key)
-	delete(x.places[slot(r.kind)], i)
-	x.count(r.kind, -1, -len(r.value))
-	if r.kind != kindSession {
-		return
-	}
-	u := idOf(r.user)
-	if x.users[u] = slices.DeleteFunc(x.users[u], func(have id) bool { return have == i }); len(x.users[u]) == 0 {
-		delete(x.users, u)
-	}
-	tag := session.AppTagOf(r.user)
-	if x.apps[tag]--; x.apps[tag] == 0 {
-		delete(x.apps, tag)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"sync"
 	"testing"
 	"time"
@@ -49,6 +50,81 @@ func TestWeightOfDamagedEntries(t *testing.T) {
 		}
 		if n := weightOf(good); n != len(r.value) {
 			t.Errorf("%c: weightOf = %d, want %d", r.kind, n, len(r.value))
+		}
+	}
+}
+
+// Users with none, one and many sessions, under keys of now and of before, come and go:
+// the index is that of the file, and of the same file when it is opened again.
+func TestIndexFollowsTheFile(t *testing.T) {
+	d := fresh(t, Options{})
+	d.bolt.NoSync = true
+	rnd := rand.New(rand.NewPCG(1, 2))
+	var live []string
+	for i := range 600 {
+		user := fmt.Sprintf("app_BCDEFGHIJKLMNOP%02dA", rnd.IntN(20))
+		key := fmt.Sprintf("%ss%010d", user, i)
+		if i%3 == 0 {
+			key = fmt.Sprintf("ABCDEFGHIJKLMNOPQR%03dA", i) // of before
+		}
+		r := session.Record{Key: key, User: user, Value: []byte("v"), IssuedAt: time.Now(), ExpiresAt: time.Now().Add(time.Duration(1+rnd.IntN(1000)) * time.Hour)}
+		value := func([]byte) ([]byte, error) { return fmt.Append(nil, i), nil }
+		switch rnd.IntN(10) {
+		case 0:
+			value = func([]byte) ([]byte, error) { return nil, nil }
+		case 1:
+			value = nil
+		case 2:
+			if _, err := d.DeleteUser(ctx, user); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := d.Create(ctx, r, 4, value); err != nil {
+			t.Fatal(err)
+		}
+		live = append(live, key)
+		if n := rnd.IntN(len(live)); rnd.IntN(2) == 0 {
+			if err := d.Delete(ctx, live[n]); err != nil {
+				t.Fatal(err)
+			}
+			wantAbsent(t, d, live[n])
+		}
+		wantListed(t, d, user)
+	}
+	sound(t, d)
+	if len(d.index.more) == 0 || len(d.index.owners) == 0 || len(d.index.owners) == indexed(d) {
+		t.Errorf("of %d sessions %d are of before, %d users have several: not what this test is for", indexed(d), len(d.index.owners), len(d.index.more))
+	}
+	sessions := indexed(d)
+	d.Close()
+	d = opened(t, d.file)
+	sound(t, d)
+	if n := indexed(d); n != sessions {
+		t.Errorf("%d sessions after the file was opened again, want %d", n, sessions)
+	}
+	for u := range 20 {
+		user := fmt.Sprintf("app_BCDEFGHIJKLMNOP%02dA", u)
+		wantListed(t, d, user)
+		if _, err := d.DeleteUser(ctx, user); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := indexed(d) + len(d.index.owners) + len(d.index.more); n != 0 {
+		t.Errorf("%d sessions, their owners and lists are left, want 0", n)
+	}
+}
+
+// wantListed demands that each session that List has is found by its key.
+func wantListed(t *testing.T, d *DB, user string) {
+	t.Helper()
+	list, err := d.List(ctx, user)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.cache.clear()
+	for _, r := range list {
+		if got, _, err := d.Get(ctx, r.Key); err != nil || got.User != user {
+			t.Errorf("Get(%s) = %+v, %v", r.Key, got, err)
 		}
 	}
 }

@@ -19,6 +19,9 @@ type stale struct {
 // and nothing could be numbered after it.
 const maxNumber = 1 << 62
 
+// loadBatch entries go into the index at once.
+const loadBatch = 1024
+
 // loadIndex reads everything once: some seconds for a million sessions that the
 // system has to fetch from the disk. A record that is damaged is left out: its user
 // logs in again. Pages that cannot be read keep the file from being opened: nobody
@@ -26,6 +29,7 @@ const maxNumber = 1 << 62
 func (d *DB) loadIndex() (s stale, err error) {
 	d.index.table = newTable()
 	err = d.read(func(v view) error {
+		t := &txn{view: v, index: &d.index, delta: newChanges()}
 		b := v.bucket(kindEntry)
 		c := b.Cursor()
 		s.highest = b.Sequence()
@@ -36,7 +40,7 @@ func (d *DB) loadIndex() (s stale, err error) {
 				continue
 			}
 			s.highest = max(s.highest, r.due.number)
-			switch have, twice := d.index.places[slot(r.kind)][idOf(r.key)]; {
+			switch have, twice := t.place(r.kind, r.key); {
 			case twice && have.number > r.due.number:
 				s.older = append(s.older, place)
 				continue
@@ -46,10 +50,15 @@ func (d *DB) loadIndex() (s stale, err error) {
 					return err
 				}
 				s.older = append(s.older, have.append(nil))
-				d.index.unload(before)
+				t.unnote(before)
 			}
-			d.index.load(r)
+			t.note(r)
+			if len(t.delta.users)+len(t.delta.marks) >= loadBatch {
+				d.index.apply(&t.delta)
+				t.delta = newChanges()
+			}
 		}
+		d.index.apply(&t.delta)
 		if s.highest == b.Sequence() {
 			s.highest = 0
 		}

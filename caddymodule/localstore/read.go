@@ -56,12 +56,11 @@ func (d *DB) look(ctx context.Context, f func(view) error) error {
 // find reads an entry, expired or not. Its value is the caller's. One that is
 // damaged is absent.
 func (d *DB) find(ctx context.Context, k kind, key string) (r record, err error) {
-	i := idOf(key)
-	if _, ok := d.index.place(k, i); !ok {
+	if _, ok := d.index.place(k, key); !ok {
 		return record{}, d.absent(ctx)
 	}
 	err = d.look(ctx, func(v view) error {
-		place, ok := d.index.place(k, i)
+		place, ok := d.index.place(k, key)
 		if !ok {
 			return session.ErrNotFound
 		}

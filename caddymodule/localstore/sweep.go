@@ -79,7 +79,7 @@ func (t *txn) sweep(limit int) (n int) {
 			t.loseAt(dueOf(place))
 			continue
 		}
-		if d, ok := t.place(r.kind, idOf(r.key)); !ok || d != r.due {
+		if d, ok := t.place(r.kind, r.key); !ok || d != r.due {
 			t.remove(place) // left over, nobody has it
 			continue
 		}

@@ -77,7 +77,7 @@ func oldestFirst(a, b record) int {
 type txn struct {
 	view
 	index  *index
-	delta  table // what is other than in the index
+	delta  changes // of the index
 	now    int64
 	bounds bounds
 	wrote  bool
@@ -93,7 +93,7 @@ type change struct {
 }
 
 func (d *DB) newTxn() *txn {
-	return &txn{index: &d.index, delta: newTable(), now: d.now(), bounds: d.inForce.Load().bounds}
+	return &txn{index: &d.index, delta: newChanges(), now: d.now(), bounds: d.inForce.Load().bounds}
 }
 
 func (t *txn) fail(err error) {
@@ -123,33 +123,58 @@ func (t *txn) remove(place []byte) {
 }
 
 // place returns where an entry is now.
-func (t *txn) place(k kind, i id) (due, bool) {
-	d, changed := t.delta.places[slot(k)][i]
-	if !changed {
-		d = t.index.places[slot(k)][i]
+func (t *txn) place(k kind, key string) (due, bool) {
+	var d due
+	switch k {
+	case kindMark:
+		d = t.mark(idOf(key))
+	case kindValue:
+		d = t.account(idOf(key)).value
+	case kindSession:
+		i := idOf(key)
+		for _, s := range t.account(t.owner(key)).sessions {
+			if s.id == i {
+				d = s.due
+			}
+		}
 	}
 	return d, d.number != 0
 }
 
-// user returns the sessions that a user has now.
-func (t *txn) user(u id) []id {
-	if list, changed := t.delta.users[u]; changed {
-		return list
+// account returns what a user has now.
+func (t *txn) account(u id) account {
+	if a, changed := t.delta.users[u]; changed {
+		return a
 	}
-	return t.index.users[u]
+	return t.index.account(u)
+}
+
+// mark returns where a mark is now.
+func (t *txn) mark(i id) due {
+	if d, changed := t.delta.marks[i]; changed {
+		return d
+	}
+	return t.index.marks[i]
+}
+
+// owner returns the user of a session, if there is one of that key now.
+func (t *txn) owner(key string) id {
+	if u, changed := t.delta.owners[idOf(key)]; changed && u != (id{}) {
+		return u
+	}
+	return t.index.owner(key)
 }
 
 // record returns an entry, expired or not, or session.ErrNotFound. One that is
 // damaged is taken out, and is absent.
 func (t *txn) record(k kind, key string) (record, error) {
-	i := idOf(key)
-	d, ok := t.place(k, i)
+	d, ok := t.place(k, key)
 	if !ok {
 		return record{}, session.ErrNotFound
 	}
 	r, err := t.entryOf(k, key, d)
 	if errors.Is(err, errRecord) {
-		t.lose(k, i, t.ownerOf(k, i), d)
+		t.lose(k, idOf(key), t.owner(key), d)
 		return record{}, session.ErrNotFound
 	}
 	return r, err
@@ -159,15 +184,15 @@ func (t *txn) record(k kind, key string) (record, error) {
 // damaged are taken out.
 func (t *txn) ofUser(user string) ([]record, error) {
 	u := idOf(user)
-	list := make([]record, 0, len(t.user(u)))
-	for _, i := range t.user(u) {
-		d, _ := t.place(kindSession, i)
-		r, err := t.sessionOf(user, d)
+	have := t.account(u).sessions
+	list := make([]record, 0, len(have))
+	for _, s := range have {
+		r, err := t.sessionOf(user, s.due)
 		switch {
 		case err == nil:
 			list = append(list, r)
 		case errors.Is(err, errRecord):
-			t.lose(kindSession, i, u, d)
+			t.lose(kindSession, s.id, u, s.due)
 		default:
 			return nil, err
 		}
@@ -198,33 +223,63 @@ func (t *txn) add(r record) {
 	}
 	r.due.number = number
 	t.put(kindEntry, r.due.append(nil), r.payload())
-	i := idOf(r.key)
-	t.delta.places[slot(r.kind)][i] = r.due
-	t.delta.count(r.kind, 1, len(r.value))
+	t.note(r)
 	if r.kind == kindSession {
-		u := idOf(r.user)
-		t.delta.users[u] = append(slices.Clip(t.user(u)), i)
-		t.delta.apps[session.AppTagOf(r.user)]++
 		t.after = append(t.after, change{r.key, newEntry(r)})
+	}
+}
+
+// note takes an entry that is in the file into the index.
+func (t *txn) note(r record) {
+	i := idOf(r.key)
+	t.delta.count(r.kind, 1, len(r.value))
+	switch r.kind {
+	case kindMark:
+		t.delta.marks[i] = r.due
+	case kindValue:
+		a := t.account(i)
+		a.value = r.due
+		t.delta.users[i] = a
+	case kindSession:
+		u := idOf(r.user)
+		t.delta.users[u] = t.account(u).with(spot{i, r.due})
+		if !namesUser(r.key, r.user) {
+			t.delta.owners[i] = u
+		}
+		t.delta.apps[session.AppTagOf(r.user)]++
 	}
 }
 
 // drop removes an entry that is there.
 func (t *txn) drop(r record) {
-	i := idOf(r.key)
-	t.forget(r.kind, i, idOf(r.user), len(r.value))
+	t.unnote(r)
 	if r.kind == kindSession {
-		t.delta.apps[session.AppTagOf(r.user)]--
 		t.after = append(t.after, change{r.key, nil})
 	}
 	t.remove(r.due.append(nil)) // with that r.value is over
 }
 
-// forget takes an entry out of the index.
-func (t *txn) forget(k kind, i, user id, size int) {
-	t.delta.places[slot(k)][i] = due{}
+// unnote takes an entry out of the index.
+func (t *txn) unnote(r record) {
+	t.forget(r.kind, idOf(r.key), idOf(r.user), len(r.value))
+	if r.kind == kindSession {
+		t.delta.apps[session.AppTagOf(r.user)]--
+	}
+}
+
+// forget is unnote for an entry of which no more is known; its app is the caller's
+// to count.
+func (t *txn) forget(k kind, i, owner id, size int) {
 	t.delta.count(k, -1, -size)
-	if k == kindSession {
-		t.delta.users[user] = slices.DeleteFunc(slices.Clone(t.user(user)), func(have id) bool { return have == i })
+	switch k {
+	case kindMark:
+		t.delta.marks[i] = due{}
+	case kindValue:
+		a := t.account(i)
+		a.value = due{}
+		t.delta.users[i] = a
+	case kindSession:
+		t.delta.users[owner] = t.account(owner).without(i)
+		t.delta.owners[i] = id{}
 	}
 }

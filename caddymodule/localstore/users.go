@@ -14,11 +14,11 @@ func (d *DB) List(ctx context.Context, user string) ([]session.Record, error) {
 	var recs []session.Record
 	var spoilt bool
 	err := d.look(ctx, func(v view) error {
-		places := d.index.placesOf(user)
-		have, now := make([]record, 0, len(places)), d.now()
+		spots := d.index.sessionsOf(user)
+		have, now := make([]record, 0, len(spots)), d.now()
 		recs, spoilt = nil, false
-		for _, place := range places {
-			r, err := v.sessionOf(user, place)
+		for _, s := range spots {
+			r, err := v.sessionOf(user, s.due)
 			switch {
 			case err == errRecord:
 				spoilt = true

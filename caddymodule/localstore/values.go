@@ -19,7 +19,7 @@ func (d *DB) Mark(ctx context.Context, key string, until time.Time) (bool, error
 	}
 	first, expires := new(bool), stamp(until)
 	err := d.write(ctx, func(t *txn) (err error) {
-		*first, err = t.mark(key, expires)
+		*first, err = t.setMark(key, expires)
 		return err
 	})
 	if err != nil {
@@ -28,11 +28,11 @@ func (d *DB) Mark(ctx context.Context, key string, until time.Time) (bool, error
 	return *first, nil
 }
 
-// mark asks the index alone: whether a mark is set, and until when, is known there even
+// setMark asks the index alone: whether a mark is set, and until when, is known there even
 // when the disk has damaged it.
-func (t *txn) mark(key string, expires int64) (first bool, err error) {
+func (t *txn) setMark(key string, expires int64) (first bool, err error) {
 	t.reclaim(kindMark, 1, 0)
-	old, stands := t.place(kindMark, idOf(key))
+	old, stands := t.place(kindMark, key)
 	switch {
 	case stands && old.at > t.now, expires <= t.now:
 		return false, nil
