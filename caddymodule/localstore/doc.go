@@ -10,7 +10,7 @@
 // memory says where: a login is written to the same few pages as all others of
 // that moment, however many sessions there are. Opening reads the whole file.
 // With a million sessions of 200 bytes, each with its user's keys, the file has
-// half a gigabyte, the index 0.3, and opening takes two or three seconds, more
+// half a gigabyte, the index 0.15, and opening takes two or three seconds, more
 // when the disk is slow.
 //
 // What goes wrong ends in an error that says what to do, or costs a login:

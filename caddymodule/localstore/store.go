@@ -38,7 +38,7 @@ func (p pooled) Destruct() error { return p.close() }
 // in again, nobody else notices.
 //
 // The file is bounded: a session with its keys takes about half a kilobyte of it,
-// and a third of a kilobyte of memory, and what has expired makes room for what is
+// and about 150 bytes of memory, and what has expired makes room for what is
 // new. When the limit is reached, a login is answered with 503 until a session ends
 // or expires; users who are logged in stay so, and may log in again where that
 // replaces one of their own sessions. With a million sessions it takes a few
