@@ -49,7 +49,10 @@
 //     logouts (not for requests of those who are logged in). That survives the
 //     loss of the primary when a replica that confirmed is promoted: always with
 //     one replica, and else as far as the promotion prefers the replica with the
-//     most data, which both do among those they can reach.
+//     most data, which both do among those they can reach. A server that was just
+//     promoted may have no replica to wait for: what it acknowledges until one follows
+//     (Sentinels make the old primary do so after ten seconds) is lost when there is
+//     another failover before. With wait_replicas set, such writes fail instead.
 //   - A partition that leaves a gateway alone with an old primary. The gateway
 //     reads from it until it reaches a Sentinel again, or the primary notices; it
 //     cannot write there. Without a partition, a gateway follows a switch within

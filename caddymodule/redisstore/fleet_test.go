@@ -54,10 +54,17 @@ func startReplica(t testing.TB, of *server, args ...string) *server {
 // startSentinel starts a Sentinel that watches a primary named "main".
 func startSentinel(t testing.TB, of *server, quorum int) *server {
 	t.Helper()
+	return startPatientSentinel(t, of, quorum, 500*time.Millisecond)
+}
+
+// startPatientSentinel starts one that takes a server for dead after so long.
+func startPatientSentinel(t testing.TB, of *server, quorum int, downAfter time.Duration) *server {
+	t.Helper()
 	port := freeport.Take(t)
 	s := &server{t: t, port: port, addr: fmt.Sprintf("127.0.0.1:%d", port), dir: t.TempDir()}
 	conf := fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %s\nsentinel monitor main 127.0.0.1 %d %d\n"+
-		"sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 3000\n", port, s.dir, of.port, quorum)
+		"sentinel down-after-milliseconds main %d\nsentinel failover-timeout main %d\n",
+		port, s.dir, of.port, quorum, downAfter.Milliseconds(), 6*downAfter.Milliseconds())
 	if err := os.WriteFile(s.dir+"/sentinel.conf", []byte(conf), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ package redisstore
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -83,8 +84,11 @@ func TestFailover(t *testing.T) {
 func TestPlannedFailoverUnderLoad(t *testing.T) {
 	t.Parallel()
 	first := startServer(t)
-	startReplica(t, first)
-	sentinel := startSentinel(t, first, 1)
+	replica := startReplica(t, first)
+	// On a busy machine a Sentinel in a hurry takes the new primary for dead, and promotes
+	// the old one, which does not follow yet: what was acknowledged between is lost, as
+	// is documented. Here the operator alone switches.
+	sentinel := startPatientSentinel(t, first, 1, time.Minute)
 	o := Options{URLs: []string{sentinel.url()}, Mode: ModeSentinel, Master: "main"}
 	nodes := []*Client{open(t, o), open(t, o)}
 	eventually(t, 15*time.Second, "the Sentinel knows the replica", func() bool {
@@ -135,15 +139,23 @@ func TestPlannedFailoverUnderLoad(t *testing.T) {
 	close(stop)
 	wg.Wait()
 	t.Logf("%d sessions lived and ended", done.Load())
+	if now := sentinel.say("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "main"); !strings.Contains(now, fmt.Sprint(replica.port)) {
+		t.Errorf("the primary is %q, want port %d, and no second switch", now, replica.port)
+	}
 	for _, c := range nodes {
 		eventually(t, 15*time.Second, "the store works again", usable(c))
 	}
 }
 
-// within demands that something is true after a second at most.
+// within demands that something is true after a second: of a look that began then, for one
+// that began before may be told what was true before.
 func within(t *testing.T, what string, ok func() bool) {
-	for end := time.Now().Add(time.Second); !ok(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
+	for end := time.Now().Add(time.Second); ; time.Sleep(10 * time.Millisecond) {
+		late := time.Now().After(end)
+		if ok() {
+			return
+		}
+		if late {
 			t.Error(what)
 			return
 		}
