@@ -76,6 +76,86 @@ func TestClusterLosesAServer(t *testing.T) {
 	}
 }
 
+// A slot moves, and stays half way for long: what of it is on one server, on the other,
+// or on none is read, written and ended all the same, and a logout ends each lease.
+func TestSlotThatIsMovingIsServed(t *testing.T) {
+	t.Parallel()
+	servers := startCluster(t, 2)
+	replica := startServer(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "2000")
+	replica.say("CLUSTER", "MEET", "127.0.0.1", fmt.Sprint(servers[0].port))
+	to, from := servers[0], servers[1]
+	id := func(s *server) string { return s.say("CLUSTER", "MYID") }
+	eventually(t, 10*time.Second, "the server that takes the slot has a replica", func() bool {
+		replica.try("CLUSTER", "REPLICATE", id(to))
+		return to.say("WAIT", "1", "100") == "1"
+	})
+	o := Options{URLs: []string{servers[0].url()}, Mode: ModeCluster}
+	c, other := open(t, o), open(t, o)
+
+	var r session.Record // of a user in a slot of the second server
+	var slot int
+	for n := 0; slot < primary.SlotCount/2; n++ {
+		r = rec(n, 1)
+		slot = primary.SlotOf(c.tune.names.user(r.User))
+	}
+	mark := "" // a code in the same slot
+	for n := 0; mark == "" || primary.SlotOf(c.tune.names.mark(mark)) != slot; n++ {
+		mark = name("m", n)
+	}
+	second := r
+	second.Key = r.Key[:len(r.Key)-1] + "_"
+	create(t, c, r)
+	_, before := get(t, c, r.Key)
+	to.say("CLUSTER", "SETSLOT", fmt.Sprint(slot), "IMPORTING", id(from))
+	from.say("CLUSTER", "SETSLOT", fmt.Sprint(slot), "MIGRATING", id(to))
+	get(t, c, r.Key) // it is still where it was
+	if ok, err := c.Mark(ctx, mark, time.Now().Add(time.Minute)); !ok || err != nil {
+		t.Errorf("Mark, which is nowhere yet = %v, %v, want true, nil", ok, err)
+	}
+	if ok, err := other.Mark(ctx, mark, time.Now().Add(time.Minute)); ok || err != nil {
+		t.Errorf("Mark on the other node = %v, %v, want false, nil", ok, err)
+	}
+	for _, key := range strings.Fields(from.say("CLUSTER", "GETKEYSINSLOT", fmt.Sprint(slot), "100")) {
+		from.say("MIGRATE", "127.0.0.1", fmt.Sprint(to.port), key, "0", "1000")
+	}
+	eventually(t, time.Second, "the lease ends, the server that gave it has nothing to tell any more", func() bool { return !before.Live() })
+	if got, lease := get(t, other, r.Key); string(got.Value) != string(r.Value) || lease.Live() {
+		t.Errorf("Get = %q with a lease that lives: %v, want %q, false", got.Value, lease.Live(), r.Value)
+	}
+	if err := c.Update(ctx, r.Key, func([]byte) ([]byte, error) { return []byte("updated"), nil }); err != nil {
+		t.Errorf("Update = %v, want nil", err)
+	}
+	if err := c.Create(ctx, second, 0, func([]byte) ([]byte, error) { return []byte("keys"), nil }); err != nil {
+		t.Errorf("Create = %v, want nil", err)
+	}
+	if list, err := other.List(ctx, r.User); err != nil || len(list) != 2 || string(list[0].Value) != "updated" && string(list[1].Value) != "updated" {
+		t.Errorf("List = %v, %v, want both, one updated", list, err)
+	}
+	if value, err := other.Value(ctx, r.User); err != nil || string(value) != "keys" {
+		t.Errorf("Value = %q, %v", value, err)
+	}
+	if err := other.Delete(ctx, r.Key); err != nil {
+		t.Errorf("Delete = %v, want nil", err)
+	}
+	wantAbsent(t, c, r.Key, "logged out while its slot moves")
+	if n, err := c.DeleteUser(ctx, r.User); n != 1 || err != nil {
+		t.Errorf("DeleteUser = %d, %v, want 1, nil", n, err)
+	}
+	wantAbsent(t, other, second.Key, "ended while its slot moves")
+
+	create(t, c, r)
+	for _, s := range []*server{to, from} {
+		s.say("CLUSTER", "SETSLOT", fmt.Sprint(slot), "NODE", id(to))
+	}
+	eventually(t, 5*time.Second, "there are leases again", func() bool {
+		_, lease := get(t, c, r.Key)
+		return lease.Live()
+	})
+	if ok, err := c.Mark(ctx, mark, time.Now().Add(time.Minute)); ok || err != nil {
+		t.Errorf("Mark after the slot has moved = %v, %v, want false, nil", ok, err)
+	}
+}
+
 // An operator moves slots while sessions are in use. Nobody is logged out, and a
 // logout on one node is seen by the other, whoever has the slot.
 func TestSlotsMove(t *testing.T) {

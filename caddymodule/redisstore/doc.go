@@ -19,6 +19,7 @@
 //	WAIT           with wait_replicas; by default with Sentinel and Cluster
 //	ROLE           with Sentinel and Cluster
 //	CLUSTER SLOTS  with Cluster
+//	ASKING         with Cluster, for keys whose slot moves
 //	SENTINEL GET-MASTER-ADDR-BY-NAME, on the Sentinels
 //
 // A user for the gateway:
@@ -26,7 +27,7 @@
 //	ACL SETUSER gateway on >password resetkeys ~wechat:* resetchannels -@all
 //	  +hello +auth +select +ping +client|tracking
 //	  +get +set +del +hgetall +hset +hdel +hincrby +pexpireat
-//	  +watch +unwatch +multi +exec +wait +role +cluster|slots
+//	  +watch +unwatch +multi +exec +wait +role +cluster|slots +asking
 //
 // and on Sentinels that have users:
 //

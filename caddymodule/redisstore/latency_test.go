@@ -79,7 +79,7 @@ func TestLeaseIsEnteredBeforeTheRead(t *testing.T) {
 		leases := make(chan *session.Lease, 1)
 		start := time.Now()
 		go func() {
-			_, lease, err := c.get(ctx, r.User, r.Key[userLen:]) // Get would ask again
+			_, lease, _, err := c.get(ctx, r.User, r.Key[userLen:]) // Get would ask again
 			if err != nil {
 				t.Errorf("get = %v", err)
 			}

@@ -13,7 +13,7 @@ import (
 )
 
 // read returns what is kept of a user.
-func (c *Client) read(ctx context.Context, n *primary.Node, key string) (*bundle, error) {
+func (c *Client) read(ctx context.Context, n primary.Server, key string) (*bundle, error) {
 	answers, err := n.Read(ctx, []string{"HGETALL", key})
 	return bundleOf(answers, 0, err)
 }
@@ -35,7 +35,7 @@ func (c *Client) look(ctx context.Context, user string, f func(*bundle) error) e
 	}
 	key := c.tune.names.user(user)
 	return primary.Bounded(ctx, func(ctx context.Context) error {
-		return c.link.servers.Retry(ctx, key, func(n *primary.Node) error {
+		return c.link.servers.Retry(ctx, key, func(n primary.Server) error {
 			b, err := c.read(ctx, n, key)
 			if err != nil {
 				return err
@@ -55,10 +55,9 @@ func (c *Client) Get(ctx context.Context, key string) (rec session.Record, lease
 	err = primary.Bounded(ctx, func(ctx context.Context) error {
 		// the echo of an earlier write may end a lease before it is handed out: what
 		// was read is right, but another read gives a lease that is of use
-		for range 3 {
-			if rec, lease, err = c.get(ctx, user, name); err != nil || lease.Live() {
-				break
-			}
+		again := true
+		for tries := 0; tries < 3 && again; tries++ {
+			rec, lease, again, err = c.get(ctx, user, name)
 		}
 		return err
 	})
@@ -68,10 +67,10 @@ func (c *Client) Get(ctx context.Context, key string) (rec session.Record, lease
 	return rec, lease, nil
 }
 
-func (c *Client) get(ctx context.Context, user, name string) (rec session.Record, lease *session.Lease, err error) {
+func (c *Client) get(ctx context.Context, user, name string) (rec session.Record, lease *session.Lease, again bool, err error) {
 	key := c.tune.names.user(user)
-	err = c.link.servers.Retry(ctx, key, func(n *primary.Node) error {
-		e := c.link.leases.begin(key, n)
+	err = c.link.servers.Retry(ctx, key, func(n primary.Server) error {
+		e := c.link.leases.begin(key, n.Node)
 		b, err := c.read(ctx, n, key)
 		var p *part
 		if err == nil {
@@ -82,10 +81,16 @@ func (c *Client) get(ctx context.Context, user, name string) (rec session.Record
 			return err
 		}
 		rec = p.record(user)
+		if n.Asked { // while the slot moves
+			c.link.leases.drop(e)
+			lease, again = &e.lease, false
+			return nil
+		}
 		lease = c.link.leases.settle(e, name+string(p.data))
+		again = !lease.Live()
 		return nil
 	})
-	return rec, lease, err
+	return rec, lease, again, err
 }
 
 // Create adds a session, and changes the user's value, in one transaction.

@@ -45,8 +45,11 @@ func IsConfigError(err error) bool {
 }
 
 // movedError says that the server is not, or not now, the one to ask: nothing
-// was done.
-type movedError struct{ error }
+// was done. ask is the one to ask this once, if the server names it.
+type movedError struct {
+	error
+	ask string
+}
 
 func (e movedError) Unwrap() error { return e.error }
 
@@ -78,7 +81,8 @@ func serverError(addr string, err error) error {
 	case "OOM":
 		return fmt.Errorf("redis %s has reached its maxmemory: %w", addr, session.ErrFull)
 	case "MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "READONLY", "MASTERDOWN", "LOADING":
-		return movedError{err}
+		ask, _ := re.IsAsk()
+		return movedError{err, ask}
 	}
 	if word == "WRONGTYPE" { // somebody else's key under a name of ours
 		return fmt.Errorf("%w: %s", ErrWrongType, text)

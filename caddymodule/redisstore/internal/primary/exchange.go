@@ -75,7 +75,13 @@ func (n *Node) take(ctx context.Context, slots chan struct{}) error {
 
 // Read sends reading commands together and returns their answers; what is absent
 // is a nil message. Keys that are read are tracked from then on.
-func (n *Node) Read(ctx context.Context, cmds ...[]string) ([]rueidis.RedisMessage, error) {
+func (s Server) Read(ctx context.Context, cmds ...[]string) ([]rueidis.RedisMessage, error) {
+	all := s.with(cmds)
+	answers, err := s.read(ctx, all...)
+	return s.without(all, answers), err
+}
+
+func (n *Node) read(ctx context.Context, cmds ...[]string) ([]rueidis.RedisMessage, error) {
 	if err := n.take(ctx, n.readSlots); err != nil {
 		return nil, err
 	}

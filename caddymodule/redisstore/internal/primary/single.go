@@ -54,6 +54,6 @@ func (l *Link) elsewhere(n *Node) bool {
 	if _, err := l.sides.once(ctx, n.addr, []string{"SET", *key, nonce, "PX", "10000"}); err != nil {
 		return false // out of reach, full, or a replica: no better than what we have
 	}
-	answers, err := n.Read(ctx, []string{"GET", *key})
+	answers, err := n.read(ctx, []string{"GET", *key})
 	return err == nil && text(answers[0]) != nonce
 }

@@ -30,7 +30,7 @@ const Auto = -1
 
 // Tx is a connection of one's own for the time of a transaction.
 type Tx struct {
-	n        *Node
+	n        Server
 	confirm  Confirm
 	ctx      context.Context // of the caller: it ends waiting
 	inner    context.Context // of the connection: it ends the asking
@@ -46,7 +46,7 @@ type Tx struct {
 // another writer was faster, when the key has moved, or when the connection was
 // dead before anything was written. A write whose answer was lost is not repeated.
 func (l *Link) Transact(ctx context.Context, key string, confirm Confirm, f func(*Tx) error) error {
-	return l.Retry(ctx, key, func(n *Node) error {
+	return l.Retry(ctx, key, func(n Server) error {
 		sent, err := n.transact(ctx, confirm, f)
 		var lost lostError
 		if sent && errors.As(err, &lost) {
@@ -60,8 +60,8 @@ func (l *Link) Transact(ctx context.Context, key string, confirm Confirm, f func
 // answer was lost, and returns their answers after as many replicas as are demanded
 // have them.
 func (l *Link) Write(ctx context.Context, key string, confirm Confirm, cmds ...[]string) (answers []rueidis.RedisMessage, err error) {
-	err = l.Retry(ctx, key, func(n *Node) error {
-		replicas := confirm.demands(n)
+	err = l.Retry(ctx, key, func(n Server) error {
+		replicas := confirm.demands(n.Node)
 		if replicas == 0 { // on the connection that proves all the time to be there
 			answers, err = n.Read(ctx, cmds...)
 			return err
@@ -80,7 +80,7 @@ func (l *Link) Write(ctx context.Context, key string, confirm Confirm, cmds ...[
 // Retry asks the server that has the key, until it or another one answers. rueidis'
 // retries are one switch for all commands, and off: which command may be repeated after
 // a lost answer is known here (TestMarkOnceAcrossNodesWhileConnectionsDie).
-func (l *Link) Retry(ctx context.Context, key string, ask func(*Node) error) error {
+func (l *Link) Retry(ctx context.Context, key string, ask func(Server) error) error {
 	lost, moved := 0, 0
 	for attempt := 1; ; attempt++ {
 		looked := *l.looked.Load()
@@ -88,7 +88,10 @@ func (l *Link) Retry(ctx context.Context, key string, ask func(*Node) error) err
 		if err != nil {
 			return err
 		}
-		err = ask(n)
+		err = ask(Server{Node: n})
+		if to, ok := l.asked(n, err); ok {
+			n, err = to.Node, ask(to)
+		}
 		if IsMoved(err) && l.d.Mode == ModeSingle {
 			n.leave(err)
 		}
@@ -150,7 +153,7 @@ func IsMoved(err error) bool {
 	return errors.As(err, &moved)
 }
 
-func (n *Node) transact(ctx context.Context, confirm Confirm, f func(*Tx) error) (sent bool, err error) {
+func (n Server) transact(ctx context.Context, confirm Confirm, f func(*Tx) error) (sent bool, err error) {
 	if err := n.take(ctx, n.writeSlots); err != nil {
 		return false, err
 	}
@@ -193,8 +196,9 @@ func (t *Tx) Do(cmds ...[]string) ([]rueidis.RedisMessage, error) {
 	if t.left {
 		return nil, t.ctx.Err()
 	}
-	built := make([]rueidis.Completed, len(cmds))
-	for i, c := range cmds {
+	all := t.n.with(cmds)
+	built := make([]rueidis.Completed, len(all))
+	for i, c := range all {
 		if c[0] == "WAIT" {
 			built[i] = t.conn.B().Arbitrary(c...).Blocking()
 		} else {
@@ -213,7 +217,7 @@ func (t *Tx) Do(cmds ...[]string) ([]rueidis.RedisMessage, error) {
 		return nil, err
 	}
 	o := <-ch
-	return o.answers, o.err
+	return t.n.without(all, o.answers), o.err
 }
 
 // Read sends commands that change nothing.
@@ -232,7 +236,7 @@ func (t *Tx) Read(cmds ...[]string) ([]rueidis.RedisMessage, error) {
 // as many replicas as are demanded have it.
 func (t *Tx) Exec(cmds ...[]string) ([]rueidis.RedisMessage, error) {
 	batch := append(append([][]string{{"MULTI"}}, cmds...), []string{"EXEC"})
-	replicas := t.confirm.demands(t.n)
+	replicas := t.confirm.demands(t.n.Node)
 	if replicas > 0 {
 		batch = append(batch, wait(replicas, t.confirm.Within))
 	}
