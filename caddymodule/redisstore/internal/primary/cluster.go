@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"strconv"
@@ -20,24 +21,23 @@ const SlotCount = 16384
 // keep their connections; leases on a server whose slots changed end.
 func (l *Link) lookCluster(ctx context.Context) {
 	old := l.top.Load()
-	addrs := l.d.Addrs
+	var addrs []string
 	if old != nil {
-		addrs = nil
 		for addr, n := range old.nodes {
 			if n.down() == nil {
 				addrs = append(addrs, addr)
 			}
 		}
-		if len(addrs) == 0 {
-			for addr := range old.nodes {
-				addrs = append(addrs, addr)
-			}
-			addrs = append(addrs, l.d.Addrs...)
-			slices.Sort(addrs)
-			addrs = slices.Compact(addrs)
-		}
 	}
-	view, err := l.vote(ctx, addrs, []string{"CLUSTER", "SLOTS"}, mapIn)
+	if len(addrs) == 0 {
+		addrs = slices.Clone(l.d.Addrs)
+		if old != nil {
+			addrs = slices.AppendSeq(addrs, maps.Keys(old.nodes))
+		}
+		slices.Sort(addrs)
+		addrs = slices.Compact(addrs)
+	}
+	view, err := l.vote(ctx, addrs, func(addr string) (string, error) { return l.mapOf(ctx, old, addr) })
 	if err == nil && view == "" {
 		err = errors.New("the cluster has no slots yet")
 	}
@@ -82,18 +82,31 @@ func (l *Link) follow(old *topology, view string) {
 	for n := range changed {
 		l.watch.Lost(n)
 	}
-	kept := slices.Clone(l.d.Addrs)
 	for addr, n := range old.nodes {
 		if t.nodes[addr] == nil {
 			l.retire(n)
 		}
 	}
-	for addr := range t.nodes {
-		kept = append(kept, addr)
+}
+
+// mapOf asks a server for its map of the cluster: on the connection that there is, or on
+// a new one.
+func (l *Link) mapOf(ctx context.Context, t *topology, addr string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	question := []string{"CLUSTER", "SLOTS"}
+	if t == nil || t.nodes[addr] == nil || t.nodes[addr].down() != nil {
+		answer, err := l.d.once(ctx, addr, question)
+		if err != nil {
+			return "", err
+		}
+		return mapIn(addr, answer)
 	}
-	if len(changed) > 0 {
-		l.sides.keep(kept...)
+	answers, err := t.nodes[addr].read(ctx, question)
+	if err != nil {
+		return "", err
 	}
+	return mapIn(addr, answers[0])
 }
 
 // mapIn writes an answer to CLUSTER SLOTS as text that can be compared:

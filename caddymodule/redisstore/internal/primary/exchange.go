@@ -106,6 +106,22 @@ func (n *Node) read(ctx context.Context, cmds ...[]string) ([]rueidis.RedisMessa
 	return answers, err
 }
 
+// once sends a command on a connection that is made for it.
+func (d *Deployment) once(ctx context.Context, addr string, cmd []string) (rueidis.RedisMessage, error) {
+	o := d.options(addr)
+	o.DialCtxFn = d.dial
+	c, err := rueidis.NewClient(o)
+	if err != nil {
+		return rueidis.RedisMessage{}, connectError(addr, err)
+	}
+	defer c.Close()
+	m, err := c.Do(ctx, command(c, cmd...)).ToMessage()
+	if err != nil {
+		return m, connectError(addr, err)
+	}
+	return m, nil
+}
+
 // messages unwraps answers. The first failure is that of all.
 func messages(addr string, results []rueidis.RedisResult) ([]rueidis.RedisMessage, error) {
 	answers := make([]rueidis.RedisMessage, len(results))

@@ -29,7 +29,7 @@ type Link struct {
 	looked  atomic.Pointer[chan struct{}] // closed when the next look is over
 	mine    atomic.Pointer[string]        // the key that probe may write
 
-	sides sides // connections to ask who serves what
+	sides sides
 
 	pokes         chan struct{}
 	stop, stopped chan struct{}
@@ -80,15 +80,12 @@ func (l *Link) poke() {
 func (l *Link) run() {
 	defer close(l.stopped)
 	defer l.sides.close()
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() { // a look ends with the link
+		<-l.stop
+		cancel()
+	}()
 	for {
-		ctx, cancel := context.WithCancel(context.Background())
-		go func() { // a look ends with the link
-			select {
-			case <-l.stop:
-				cancel()
-			case <-ctx.Done():
-			}
-		}()
 		switch l.d.Mode {
 		case ModeSingle:
 			l.lookSingle(ctx)
@@ -97,7 +94,6 @@ func (l *Link) run() {
 		default:
 			l.lookCluster(ctx)
 		}
-		cancel()
 		close(*l.looked.Swap(new(make(chan struct{}))))
 		interval := lookInterval
 		if t := l.top.Load(); t == nil || t.one != nil && t.one.left() {
@@ -129,21 +125,17 @@ func (l *Link) topology() (*topology, error) {
 // Pick returns the server that has a key.
 func (l *Link) Pick(key string) (*Node, error) {
 	t, err := l.topology()
-	if err != nil || t.one != nil {
-		return t.single(), err
+	switch {
+	case err != nil:
+		return nil, err
+	case t.one != nil:
+		return t.one, nil
 	}
 	slot := SlotOf(key)
 	if n := t.slots[slot]; n != nil {
 		return n, nil
 	}
 	return nil, fmt.Errorf("redis: no server has slot %d of the cluster", slot)
-}
-
-func (t *topology) single() *Node {
-	if t == nil {
-		return nil
-	}
-	return t.one
 }
 
 // ready returns nil when all servers are up.

@@ -1,5 +1,5 @@
-// sentinel.go: asking around: Sentinels for the primary, seeds for the map of the
-// cluster. Several are asked, and what most of them say counts.
+// sentinel.go: asking the Sentinels for the primary. Several servers are asked, as in a
+// Cluster for its map, and what most of them say counts.
 
 package primary
 
@@ -26,7 +26,13 @@ const (
 // lookSentinel follows the Sentinels to the primary they name. A server that does
 // not call itself a primary is never used, whatever they say.
 func (l *Link) lookSentinel(ctx context.Context) {
-	addr, err := l.vote(ctx, l.d.Addrs, []string{"SENTINEL", "GET-MASTER-ADDR-BY-NAME", l.d.Master}, primaryIn)
+	addr, err := l.vote(ctx, l.d.Addrs, func(addr string) (string, error) {
+		m, err := l.sides.ask(addr, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", l.d.Master)
+		if err != nil {
+			return "", err
+		}
+		return primaryIn(m)
+	})
 	old := l.top.Load()
 	if err == nil && addr == "" {
 		err = configError{fmt.Errorf("the Sentinels know no primary %q", l.d.Master)}
@@ -63,7 +69,7 @@ func (l *Link) moveTo(ctx context.Context, addr string) {
 }
 
 // primaryIn reads a Sentinel's answer; "" is a primary that it does not know.
-func primaryIn(_ string, m rueidis.RedisMessage) (string, error) {
+func primaryIn(m rueidis.RedisMessage) (string, error) {
 	if m.IsNil() {
 		return "", nil
 	}
@@ -76,7 +82,7 @@ func primaryIn(_ string, m rueidis.RedisMessage) (string, error) {
 
 // vote asks servers a question, and returns what most of those say that answer
 // soon.
-func (l *Link) vote(ctx context.Context, addrs []string, question []string, read func(string, rueidis.RedisMessage) (string, error)) (string, error) {
+func (l *Link) vote(ctx context.Context, addrs []string, ask func(addr string) (string, error)) (string, error) {
 	addrs = slices.Clone(addrs)
 	rand.Shuffle(len(addrs), func(i, j int) { addrs[i], addrs[j] = addrs[j], addrs[i] })
 	addrs = addrs[:min(len(addrs), maxAsked)]
@@ -87,12 +93,7 @@ func (l *Link) vote(ctx context.Context, addrs []string, question []string, read
 	replies := make(chan reply, len(addrs))
 	for _, addr := range addrs {
 		l.closing.Go(func() {
-			m, err := l.sides.ask(addr, question)
-			if err != nil {
-				replies <- reply{err: err}
-				return
-			}
-			text, err := read(addr, m)
+			text, err := ask(addr)
 			replies <- reply{text, err}
 		})
 	}
@@ -131,7 +132,7 @@ count:
 	return best, nil
 }
 
-// sides are the connections for such questions.
+// sides are the connections to the Sentinels.
 type sides struct {
 	d    *Deployment
 	mu   sync.Mutex
@@ -147,7 +148,7 @@ type side struct {
 
 var errBusy = errors.New("an earlier question is still open")
 
-func (s *sides) ask(addr string, question []string) (rueidis.RedisMessage, error) {
+func (s *sides) ask(addr string, question ...string) (rueidis.RedisMessage, error) {
 	s.mu.Lock()
 	if s.over {
 		s.mu.Unlock()
@@ -170,11 +171,9 @@ func (s *sides) ask(addr string, question []string) (rueidis.RedisMessage, error
 		if p.client == nil {
 			o := s.d.options(addr)
 			o.DialCtxFn = s.d.dial
-			if s.d.Mode == ModeSentinel {
-				o.SelectDB, o.Username, o.Password = 0, s.d.SentinelUser, s.d.SentinelPassword
-				if p.anonymous {
-					o.Username, o.Password = "", ""
-				}
+			o.SelectDB, o.Username, o.Password = 0, s.d.SentinelUser, s.d.SentinelPassword
+			if p.anonymous {
+				o.Username, o.Password = "", ""
 			}
 			p.client, _ = rueidis.NewClient(o)
 		}
@@ -184,7 +183,7 @@ func (s *sides) ask(addr string, question []string) (rueidis.RedisMessage, error
 		if err == nil || rueidis.IsRedisNil(err) {
 			return m, nil
 		}
-		if s.d.Mode == ModeSentinel && !p.anonymous && !s.d.SentinelOwnAccount && s.d.Password != "" && refusesAccount(err) {
+		if !p.anonymous && !s.d.SentinelOwnAccount && s.d.Password != "" && refusesAccount(err) {
 			p.anonymous = true
 			p.client.Close()
 			p.client = nil
@@ -194,36 +193,9 @@ func (s *sides) ask(addr string, question []string) (rueidis.RedisMessage, error
 	}
 }
 
-// once sends a command on a connection that is made for it.
-func (s *sides) once(ctx context.Context, addr string, cmd []string) (rueidis.RedisMessage, error) {
-	o := s.d.options(addr)
-	o.DialCtxFn = s.d.dial
-	c, err := rueidis.NewClient(o)
-	if err != nil {
-		return rueidis.RedisMessage{}, connectError(addr, err)
-	}
-	defer c.Close()
-	return c.Do(ctx, command(c, cmd...)).ToMessage()
-}
-
 // refusesAccount tells a Sentinel without users from one that is down.
 func refusesAccount(err error) bool {
 	return strings.HasPrefix(err.Error(), "WRONGPASS") || strings.Contains(err.Error(), "without any password configured")
-}
-
-// keep closes the connections to all but the given servers.
-func (s *sides) keep(addrs ...string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for addr, p := range s.open {
-		if slices.Contains(addrs, addr) || !p.busy.TryLock() {
-			continue
-		}
-		if p.client != nil {
-			p.client.Close()
-		}
-		delete(s.open, addr)
-	}
 }
 
 // close ends all of them, those that are in use when they are done.

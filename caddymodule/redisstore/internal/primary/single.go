@@ -51,7 +51,7 @@ func (l *Link) elsewhere(n *Node) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), CallLimit)
 	defer cancel()
 	nonce := rand.Text()
-	if _, err := l.sides.once(ctx, n.addr, []string{"SET", *key, nonce, "PX", "10000"}); err != nil {
+	if _, err := l.d.once(ctx, n.addr, []string{"SET", *key, nonce, "PX", "10000"}); err != nil {
 		return false // out of reach, full, or a replica: no better than what we have
 	}
 	answers, err := n.read(ctx, []string{"GET", *key})
