@@ -43,18 +43,10 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		switch option {
 		case "mode":
 			err = texts(d, &s.Mode)
-			if err == nil && s.Mode != ModeSingle && s.Mode != ModeCluster && s.Mode != ModeSentinel {
-				err = d.Errf("mode must be single, cluster or sentinel%s", not(s.Mode))
-			}
 		case "master":
 			err = texts(d, &s.Master)
 		case "prefix":
 			err = texts(d, &s.Prefix)
-			if err == nil && !strings.Contains(s.Prefix, "{") {
-				if wrong := checkPrefix(s.Prefix); wrong != nil {
-					err = d.WrapErr(wrong)
-				}
-			}
 		case "tls_ca":
 			err = texts(d, &s.TLSCA)
 		case "tls_cert":
@@ -92,15 +84,15 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 // checkWritten finds at once, and with the option's line, what Provision would
 // refuse later; it leaves out values that may be anything once they are resolved.
 func (s *Store) checkWritten() (option string, err error) {
-	o := Options{
-		URLs: s.URLs, Mode: s.Mode, Master: s.Master,
-		TLSCA: s.TLSCA, TLSCert: s.TLSCert, TLSKey: s.TLSKey, TLSServerName: s.TLSServerName,
-		written: true,
+	o := s.written()
+	o.written = true
+	if strings.Contains(o.SentinelUser+o.SentinelPassword, "{") {
+		o.SentinelUser, o.SentinelPassword = "", ""
 	}
-	if !strings.Contains(s.SentinelUser+s.SentinelPassword, "{") {
-		o.SentinelUser, o.SentinelPassword = s.SentinelUser, s.SentinelPassword
+	if strings.Contains(o.Prefix, "{") {
+		o.Prefix = ""
 	}
-	_, option, err = o.read()
+	_, _, option, err = o.read()
 	return option, err
 }
 
@@ -126,13 +118,13 @@ func (s *Store) unmarshalWait(d *caddyfile.Dispenser) error {
 		return d.Err("wait_replicas needs a number: wait_replicas <n> [<timeout>]")
 	}
 	n, err := strconv.Atoi(args[0])
-	if err != nil || n < 0 || n > 100 {
+	if err != nil {
 		return d.Errf("wait_replicas must be a number from 0 to 100%s", not(args[0]))
 	}
 	s.WaitReplicas = &n
 	if len(args) == 2 {
 		timeout, err := caddy.ParseDuration(args[1])
-		if err != nil || timeout <= 0 || timeout > maxWait {
+		if err != nil || timeout <= 0 { // 0 is the default
 			return d.Errf("the timeout of wait_replicas must be a duration of at most %v%s", maxWait, not(args[1]))
 		}
 		s.WaitTimeout = caddy.Duration(timeout)

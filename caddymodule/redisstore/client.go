@@ -21,11 +21,7 @@ type Client struct {
 // missing right, another mode) is an error; servers that do not answer are not,
 // see Client.Check. Close it to end its connections.
 func New(o Options) (*Client, error) {
-	d, err := o.deployment()
-	if err != nil {
-		return nil, err
-	}
-	tune, err := o.tuning()
+	d, tune, err := o.deployment()
 	if err != nil {
 		return nil, err
 	}

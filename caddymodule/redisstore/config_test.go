@@ -11,7 +11,7 @@ import (
 
 func TestAddresses(t *testing.T) {
 	t.Parallel()
-	d := func(mode string, urls ...string) (*deployment, error) {
+	d := func(mode string, urls ...string) (*deployment, tuning, error) {
 		o := Options{URLs: urls, Mode: mode, resolve: func(s string) (string, error) {
 			for from, to := range map[string]string{"{env.PW}": "p@:/%#{}w", "{env.URL}": "redis://:sec%20ret@all:1/2", "{env.HOST}": "placed:77"} {
 				s = strings.ReplaceAll(s, from, to)
@@ -64,7 +64,7 @@ func TestAddresses(t *testing.T) {
 		{mode: "clutser", urls: "redis://a", err: "mode must be"},
 		{urls: "", err: "no url"},
 	} {
-		dep, err := d(tt.mode, strings.Fields(tt.urls)...)
+		dep, _, err := d(tt.mode, strings.Fields(tt.urls)...)
 		if tt.err != "" {
 			if err == nil || !strings.Contains(err.Error(), tt.err) || strings.Contains(err.Error(), "secret") {
 				t.Errorf("%s: error %v, want one with %q and no secret", tt.urls, err, tt.err)
@@ -122,7 +122,7 @@ func TestIdentity(t *testing.T) {
 		{URLs: []string{"redis://u:secret@host/1"}, Mode: ModeSentinel, Master: "b"},
 		{URLs: []string{"redis://u:secret@host/1"}, Mode: ModeSentinel, Master: "b", SentinelPassword: "s"},
 	} {
-		d, err := o.deployment()
+		d, _, err := o.deployment()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -139,7 +139,7 @@ func TestIdentity(t *testing.T) {
 		t.Errorf("options print as %s", text)
 	}
 	base.Prefix, base.WaitReplicas = "other:", new(1)
-	if d, _ := base.deployment(); seen[d.identity()] != 0 {
+	if d, _, _ := base.deployment(); seen[d.identity()] != 0 {
 		t.Error("what is only tuned changed the identity")
 	}
 }

@@ -19,18 +19,17 @@ import (
 
 // One hash has, for each app and minute, how many sessions end in that minute.
 // Sessions that expire leave the number without a command. What changes is
-// gathered for a second and written together, a few numbers however many logins
+// gathered for half a second and written together, a few numbers however many logins
 // there were, so that one key is in nobody's way: all sessions of an app expire
 // equally late, in the same minute if they began in the same.
 //
 // What a node has not written when it crashes is missing until it would have
 // expired, and so shows what Redis lost. This never asks who is logged in.
 const (
-	minute      = 60_000 // milliseconds
-	tallyEvery  = time.Second
+	minute      = 60_000              // milliseconds
+	tallyEvery  = time.Second / 2     // another node sees what changed within a second
 	maxTally    = 100_000             // numbers: beyond it Redis is away for long, and charts have other worries
 	tallyExpiry = 32 * 24 * time.Hour // of the hash, at least, after the last change
-	countBatch  = 1000                // numbers in a command
 )
 
 // tally is what is still to be written, by hash and field.

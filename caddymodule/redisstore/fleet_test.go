@@ -34,7 +34,7 @@ func startCluster(t testing.TB, n int) []*server {
 	for _, s := range servers {
 		eventually(t, 20*time.Second, "the cluster is complete", func() bool {
 			info, err := s.try("CLUSTER", "INFO")
-			return err == nil && strings.Contains(info, "cluster_state:ok") && strings.Contains(info, fmt.Sprintf("cluster_known_nodes:%d", n))
+			return err == nil && strings.Contains(info, "cluster_state:ok") && strings.Contains(info, "cluster_slots_assigned:16384") && strings.Contains(info, fmt.Sprintf("cluster_known_nodes:%d", n))
 		})
 	}
 	return servers

@@ -27,7 +27,7 @@ func newLink(d *deployment) *link {
 	return l
 }
 
-// run writes what is to be counted, each second, until the link is closed.
+// run writes what is to be counted, twice a second, until the link is closed.
 func (l *link) run() {
 	defer close(l.stopped)
 	for over := false; !over; {

@@ -3,6 +3,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -83,72 +84,68 @@ type tuning struct {
 	confirm primary.Confirm
 }
 
-func (o Options) deployment() (*deployment, error) {
-	d, _, err := o.read()
+func (o Options) deployment() (*deployment, tuning, error) {
+	d, tune, _, err := o.read()
 	if err != nil {
-		return nil, err
+		return nil, tune, err
 	}
 	d.SentinelUser, d.SentinelPassword = d.User, d.Password
 	if o.SentinelPassword != "" {
 		d.SentinelUser, d.SentinelPassword, d.SentinelOwnAccount = o.SentinelUser, o.SentinelPassword, true
 	}
-	return d, d.secure(o)
+	return d, tune, d.secure(o)
 }
 
 // read checks what the options say, without a look at files. With an error comes
 // the option to mend; "" is the store itself, with its URLs.
-func (o Options) read() (d *deployment, option string, err error) {
+func (o Options) read() (d *deployment, tune tuning, option string, err error) {
 	d = &deployment{Deployment: primary.Deployment{Mode: o.Mode, Master: o.Master}}
+	if tune, option, err = o.tuning(); err != nil {
+		return nil, tune, option, err
+	}
+	bad := func(option, text string) (*deployment, tuning, string, error) {
+		return nil, tune, option, errors.New(text)
+	}
 	switch d.Mode {
 	case "":
 		d.Mode = ModeSingle
 	case ModeSingle, ModeSentinel, ModeCluster:
 	default:
-		return nil, "mode", errors.New("mode must be single, cluster or sentinel")
+		return bad("mode", "mode must be single, cluster or sentinel"+not(d.Mode))
 	}
 	if err := d.addresses(o); err != nil {
-		return nil, "", err
+		return nil, tune, "", err
 	}
 	switch {
 	case d.Mode == ModeSingle && len(o.URLs) > 1:
-		return nil, "", errors.New("several urls need  mode cluster  or  mode sentinel")
+		return bad("", "several urls need  mode cluster  or  mode sentinel")
 	case d.Mode == ModeSentinel && d.Master == "":
-		return nil, "mode", errors.New("mode sentinel needs  master <name>")
+		return bad("mode", "mode sentinel needs  master <name>")
 	case d.Mode != ModeSentinel && d.Master != "":
-		return nil, "master", errors.New("master is for  mode sentinel")
+		return bad("master", "master is for  mode sentinel")
 	case d.Mode == ModeCluster && d.DB != 0:
-		return nil, "", errors.New("a cluster has no databases: remove the number from the url")
+		return bad("", "a cluster has no databases: remove the number from the url")
 	case d.Mode != ModeSentinel && (o.SentinelUser != "" || o.SentinelPassword != ""):
-		return nil, "sentinel_auth", errors.New("sentinel_auth is for  mode sentinel")
+		return bad("sentinel_auth", "sentinel_auth is for  mode sentinel")
 	case o.SentinelUser != "" && o.SentinelPassword == "":
-		return nil, "sentinel_auth", errors.New("sentinel_auth has a user but no password")
+		return bad("sentinel_auth", "sentinel_auth has a user but no password")
 	}
 	if d.TLS == nil && len(d.Addrs) > 0 {
 		for _, f := range [][2]string{{"tls_ca", o.TLSCA}, {"tls_cert", o.TLSCert + o.TLSKey}, {"tls_server_name", o.TLSServerName}} {
 			if f[1] != "" {
-				return nil, f[0], fmt.Errorf("%s is for rediss:// urls", f[0])
+				return bad(f[0], f[0]+" is for rediss:// urls")
 			}
 		}
 	}
-	return d, "", nil
+	return d, tune, "", nil
 }
 
-func checkPrefix(prefix string) error {
-	if len(prefix) > 100 || strings.ContainsFunc(prefix, func(r rune) bool {
+func (o Options) tuning() (t tuning, option string, err error) {
+	t = tuning{names: names{cmp.Or(o.Prefix, DefaultPrefix)}, confirm: primary.Confirm{Within: cmp.Or(o.WaitTimeout, defaultWait)}}
+	if len(t.names.prefix) > 100 || strings.ContainsFunc(t.names.prefix, func(r rune) bool {
 		return r <= ' ' || r == 0x7f || strings.ContainsRune(`{}*?[]\`, r)
 	}) {
-		return errors.New(`prefix must have at most 100 characters, without spaces and without {}*?[]\`)
-	}
-	return nil
-}
-
-func (o Options) tuning() (tuning, error) {
-	t := tuning{names: names{o.Prefix}, confirm: primary.Confirm{Within: o.WaitTimeout}}
-	if o.Prefix == "" {
-		t.names.prefix = DefaultPrefix
-	}
-	if err := checkPrefix(t.names.prefix); err != nil {
-		return t, err
+		return t, "prefix", errors.New(`prefix must have at most 100 characters, without spaces and without {}*?[]\`)
 	}
 	switch {
 	case o.WaitReplicas != nil:
@@ -157,15 +154,12 @@ func (o Options) tuning() (tuning, error) {
 		t.confirm.Replicas = primary.Auto
 	}
 	if o.WaitReplicas != nil && (t.confirm.Replicas < 0 || t.confirm.Replicas > 100) {
-		return t, errors.New("wait_replicas must be a number from 0 to 100")
-	}
-	if t.confirm.Within == 0 {
-		t.confirm.Within = defaultWait
+		return t, "wait_replicas", errors.New("wait_replicas must be a number from 0 to 100")
 	}
 	if t.confirm.Within < time.Millisecond || t.confirm.Within > maxWait {
-		return t, fmt.Errorf("the timeout of wait_replicas must be from 1ms to %v", maxWait)
+		return t, "wait_replicas", fmt.Errorf("the timeout of wait_replicas must be a duration from 1ms, at most %v", maxWait)
 	}
-	return t, nil
+	return t, "", nil
 }
 
 // identity names the deployment without telling any of it: a hash over all that

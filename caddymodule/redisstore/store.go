@@ -98,11 +98,7 @@ func (s *Store) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	d, err := o.deployment()
-	if err != nil {
-		return err
-	}
-	tune, err := o.tuning()
+	d, tune, err := o.deployment()
 	if err != nil {
 		return err
 	}
@@ -122,22 +118,28 @@ func (s *Store) Provision(ctx caddy.Context) error {
 	return nil
 }
 
+// written are the options as the configuration has them.
+func (s *Store) written() Options {
+	return Options{
+		URLs: s.URLs, Mode: s.Mode, Master: s.Master, Prefix: s.Prefix,
+		TLSCA: s.TLSCA, TLSCert: s.TLSCert, TLSKey: s.TLSKey, TLSServerName: s.TLSServerName,
+		SentinelUser: s.SentinelUser, SentinelPassword: s.SentinelPassword,
+		WaitReplicas: s.WaitReplicas, WaitTimeout: time.Duration(s.WaitTimeout),
+	}
+}
+
 // options resolves placeholders. The fields keep them: the admin API shows those.
 func (s *Store) options() (o Options, err error) {
-	o = Options{
-		URLs: s.URLs, Mode: s.Mode, WaitReplicas: s.WaitReplicas, WaitTimeout: time.Duration(s.WaitTimeout),
-		resolve: func(text string) (string, error) { return resolve("url", text) },
-	}
+	o = s.written()
+	o.resolve = func(text string) (string, error) { return resolve("url", text) }
 	for _, f := range []struct {
-		option, text string
-		to           *string
+		option string
+		text   *string
 	}{
-		{"master", s.Master, &o.Master}, {"prefix", s.Prefix, &o.Prefix},
-		{"tls_ca", s.TLSCA, &o.TLSCA}, {"tls_cert", s.TLSCert, &o.TLSCert}, {"tls_cert", s.TLSKey, &o.TLSKey},
-		{"tls_server_name", s.TLSServerName, &o.TLSServerName},
-		{"sentinel_auth", s.SentinelUser, &o.SentinelUser}, {"sentinel_auth", s.SentinelPassword, &o.SentinelPassword},
+		{"master", &o.Master}, {"prefix", &o.Prefix}, {"tls_ca", &o.TLSCA}, {"tls_cert", &o.TLSCert}, {"tls_cert", &o.TLSKey},
+		{"tls_server_name", &o.TLSServerName}, {"sentinel_auth", &o.SentinelUser}, {"sentinel_auth", &o.SentinelPassword},
 	} {
-		if *f.to, err = resolve(f.option, f.text); err != nil {
+		if *f.text, err = resolve(f.option, *f.text); err != nil {
 			return o, err
 		}
 	}

@@ -29,7 +29,7 @@ type Link struct {
 	looked  atomic.Pointer[chan struct{}] // closed when the next look is over
 	mine    atomic.Pointer[string]        // the key that probe may write
 
-	sides sides
+	sides map[string]*side // to the Sentinels
 
 	pokes         chan struct{}
 	stop, stopped chan struct{}
@@ -53,10 +53,12 @@ type Watcher interface {
 // Open begins to connect; it waits for nothing.
 func Open(d Deployment, watch Watcher) *Link {
 	l := &Link{
-		d: &d, watch: watch, start: time.Now(),
+		d: &d, watch: watch, start: time.Now(), sides: make(map[string]*side),
 		pokes: make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{}),
 	}
-	l.sides.d = &d
+	for _, addr := range d.Addrs {
+		l.sides[addr] = &side{}
+	}
 	l.looked.Store(new(make(chan struct{})))
 	l.blame(errConnecting)
 	go l.run()
@@ -79,7 +81,11 @@ func (l *Link) poke() {
 // run looks who serves what, until the link is closed.
 func (l *Link) run() {
 	defer close(l.stopped)
-	defer l.sides.close()
+	defer func() {
+		for _, p := range l.sides {
+			p.close()
+		}
+	}()
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() { // a look ends with the link
 		<-l.stop

@@ -27,7 +27,7 @@ const (
 // not call itself a primary is never used, whatever they say.
 func (l *Link) lookSentinel(ctx context.Context) {
 	addr, err := l.vote(ctx, l.d.Addrs, func(addr string) (string, error) {
-		m, err := l.sides.ask(addr, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", l.d.Master)
+		m, err := l.sides[addr].ask(l.d, addr, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", l.d.Master)
 		if err != nil {
 			return "", err
 		}
@@ -132,46 +132,25 @@ count:
 	return best, nil
 }
 
-// sides are the connections to the Sentinels.
-type sides struct {
-	d    *Deployment
-	mu   sync.Mutex
-	open map[string]*side
-	over bool
-}
-
+// side is a connection to a Sentinel.
 type side struct {
 	busy      sync.Mutex
 	client    rueidis.Client
-	anonymous bool // a Sentinel that has no users
+	anonymous bool // the Sentinel has no users
 }
 
 var errBusy = errors.New("an earlier question is still open")
 
-func (s *sides) ask(addr string, question ...string) (rueidis.RedisMessage, error) {
-	s.mu.Lock()
-	if s.over {
-		s.mu.Unlock()
-		return rueidis.RedisMessage{}, errRetired
-	}
-	p := s.open[addr]
-	if p == nil {
-		if s.open == nil {
-			s.open = make(map[string]*side)
-		}
-		p = &side{}
-		s.open[addr] = p
-	}
-	s.mu.Unlock()
+func (p *side) ask(d *Deployment, addr string, question ...string) (rueidis.RedisMessage, error) {
 	if !p.busy.TryLock() {
 		return rueidis.RedisMessage{}, fmt.Errorf("redis %s: %w", addr, errBusy)
 	}
 	defer p.busy.Unlock()
 	for {
 		if p.client == nil {
-			o := s.d.options(addr)
-			o.DialCtxFn = s.d.dial
-			o.SelectDB, o.Username, o.Password = 0, s.d.SentinelUser, s.d.SentinelPassword
+			o := d.options(addr)
+			o.DialCtxFn = d.dial
+			o.SelectDB, o.Username, o.Password = 0, d.SentinelUser, d.SentinelPassword
 			if p.anonymous {
 				o.Username, o.Password = "", ""
 			}
@@ -183,7 +162,7 @@ func (s *sides) ask(addr string, question ...string) (rueidis.RedisMessage, erro
 		if err == nil || rueidis.IsRedisNil(err) {
 			return m, nil
 		}
-		if !p.anonymous && !s.d.SentinelOwnAccount && s.d.Password != "" && refusesAccount(err) {
+		if !p.anonymous && !d.SentinelOwnAccount && d.Password != "" && refusesAccount(err) {
 			p.anonymous = true
 			p.client.Close()
 			p.client = nil
@@ -198,15 +177,10 @@ func refusesAccount(err error) bool {
 	return strings.HasPrefix(err.Error(), "WRONGPASS") || strings.Contains(err.Error(), "without any password configured")
 }
 
-// close ends all of them, those that are in use when they are done.
-func (s *sides) close() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, p := range s.open {
-		p.busy.Lock()
-		if p.client != nil {
-			p.client.Close()
-		}
+// close ends the connection when it is not in use, for good.
+func (p *side) close() {
+	p.busy.Lock()
+	if p.client != nil {
+		p.client.Close()
 	}
-	s.open, s.over = nil, true
 }

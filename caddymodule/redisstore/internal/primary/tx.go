@@ -159,7 +159,7 @@ func (n Server) transact(ctx context.Context, confirm Confirm, f func(*Tx) error
 	}
 	t := &Tx{n: n, confirm: confirm, ctx: ctx}
 	t.inner, t.cancel = context.WithTimeout(context.Background(), CallLimit)
-	if err := t.await(func() { t.conn, t.release = n.writes.Dedicate() }); err != nil {
+	if _, err := step(t, func() (none struct{}) { t.conn, t.release = n.writes.Dedicate(); return none }); err != nil {
 		return false, err
 	}
 	defer func() { // also when a caller's function panics
@@ -181,14 +181,14 @@ func (t *Tx) end() {
 	<-t.n.writeSlots
 }
 
-// await runs a step with Redis. When the caller's context ends, the step goes on
+// step runs a step with Redis. When the caller's context ends, the step goes on
 // without it and the transaction is over.
-func (t *Tx) await(step func()) error {
-	_, err := await(t.ctx, func() struct{} { step(); return struct{}{} }, func(struct{}) { t.end() })
+func step[T any](t *Tx, do func() T) (T, error) {
+	result, err := await(t.ctx, do, func(T) { t.end() })
 	if err != nil {
 		t.left = true
 	}
-	return err
+	return result, err
 }
 
 // Do sends commands together and returns their answers.
@@ -205,19 +205,12 @@ func (t *Tx) Do(cmds ...[]string) ([]rueidis.RedisMessage, error) {
 			built[i] = command(t.conn, c...)
 		}
 	}
-	type outcome struct {
-		answers []rueidis.RedisMessage
-		err     error
-	}
-	ch := make(chan outcome, 1)
-	if err := t.await(func() {
-		answers, err := messages(t.n.addr, t.conn.DoMulti(t.inner, built...))
-		ch <- outcome{answers, err}
-	}); err != nil {
+	results, err := step(t, func() []rueidis.RedisResult { return t.conn.DoMulti(t.inner, built...) })
+	if err != nil {
 		return nil, err
 	}
-	o := <-ch
-	return t.n.without(all, o.answers), o.err
+	answers, err := messages(t.n.addr, results)
+	return t.n.without(all, answers), err
 }
 
 // Read sends commands that change nothing.
