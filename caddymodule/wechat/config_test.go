@@ -444,7 +444,8 @@ func TestMemoryStoreSaysWhatItSurvives(t *testing.T) {
 	said(begins)
 	for i := range 3 {
 		now := time.Now()
-		record := session.Record{Key: fmt.Sprint("key", i), User: fmt.Sprint("user", i%2), Value: []byte("x"), IssuedAt: now, ExpiresAt: now.Add(time.Hour)}
+		user := fmt.Sprintf("app_user%014d", i%2)
+		record := session.Record{Key: user + fmt.Sprintf("key%08d", i), User: user, Value: []byte("x"), IssuedAt: now, ExpiresAt: now.Add(time.Hour)}
 		if err := first.Engine().Store.Create(t.Context(), record, 0, nil); err != nil {
 			t.Fatal(err)
 		}
