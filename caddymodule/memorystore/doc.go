@@ -7,7 +7,7 @@
 //
 // Reading order: store.go (the module and what survives a reload), table.go
 // (what is kept, and under which locks), sessions.go and values.go (the calls),
-// shelf.go (how it is held), sweep.go.
+// entry.go and shelf.go (how it is held), sweep.go.
 //
 // It writes nothing to disk and shares nothing with other nodes: a restart logs
 // everybody out.

@@ -91,7 +91,7 @@
 // Reading order: store.go and caddyfile.go (the module), client.go (New and the
 // bounds of a call), keys.go and bundle.go (what is kept), sessions.go, values.go
 // and count.go (the calls), leases.go; then how servers are reached: link.go,
-// single.go, sentinel.go, cluster.go, node.go, beat.go, exchange.go, tx.go.
+// single.go, sentinel.go, cluster.go, ask.go, node.go, beat.go, exchange.go, tx.go.
 //
 // The client library is rueidis: RESP3 with invalidation pushes on the connection
 // that read (which makes leases possible), pipelining without a pool of
