@@ -6,6 +6,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/caddy-wechat/caddy-wechat/caddymodule/internal/keylock"
 	"github.com/caddy-wechat/caddy-wechat/caddymodule/redisstore/internal/primary"
 )
 
@@ -14,7 +15,7 @@ import (
 type link struct {
 	servers *primary.Link
 	leases  *leases
-	locks   keyLocks
+	locks   keylock.Locks // writers of one node queue here instead of aborting each other in Redis
 	tally   tally
 
 	stop, stopped chan struct{}

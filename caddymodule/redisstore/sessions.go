@@ -257,7 +257,7 @@ func (c *Client) change(ctx context.Context, user string, f func(*bundle) (set [
 	key := c.tune.names.user(user)
 	var own passed
 	err := primary.Bounded(ctx, func(ctx context.Context) error {
-		unlock, err := c.link.locks.lock(ctx, key)
+		unlock, err := c.link.locks.Lock(ctx, key)
 		if err != nil {
 			return err
 		}
