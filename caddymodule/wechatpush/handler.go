@@ -102,13 +102,18 @@ const (
 // through it.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request, next caddyhttp.Handler) error {
 	r := gate.Scrub(req)
+	if r.URL.RawQuery != "" {
+		// A signature of a push in the clear covers no body: until its time is over, it would
+		// let whoever reads the access log push. Lines of our own tell what came.
+		caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true)
+	}
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return h.refuse(w, message.ErrForged)
+		return h.refuse(w, r, message.ErrForged)
 	}
 	switch r.Method {
 	case http.MethodGet:
-		return h.echo(w, query)
+		return h.echo(w, r, query)
 	case http.MethodPost:
 		return h.receive(w, r, query, next)
 	}
@@ -119,10 +124,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request, next caddy
 }
 
 // echo answers WeChat's console, which tries the address before it uses it.
-func (h *Handler) echo(w http.ResponseWriter, query url.Values) error {
+func (h *Handler) echo(w http.ResponseWriter, r gate.Clean, query url.Values) error {
 	text, err := h.app.Push.Echo(query, h.now())
 	if err != nil {
-		return h.refuse(w, err)
+		return h.refuse(w, r, err)
 	}
 	return answer(w, []byte(text), "text/plain; charset=utf-8")
 }
@@ -138,7 +143,7 @@ func (h *Handler) receive(w http.ResponseWriter, r gate.Clean, query url.Values,
 	}
 	m, err := h.app.Push.Open(query, r.Header.Get("Content-Type"), body, h.now())
 	if err != nil {
-		return h.refuse(w, err)
+		return h.refuse(w, r, err)
 	}
 	// before the backend is told, and not without it: a user who is gone must be nobody
 	if appid, openid, ok := m.EndsUser(); ok && h.engine.Apps.Find(appid) != nil {
@@ -159,8 +164,10 @@ func (h *Handler) receive(w http.ResponseWriter, r gate.Clean, query url.Values,
 	case outcome == message.Rejected:
 		return h.again(w, m, "the backend did not accept a message", nil)
 	case outcome == message.Repeated:
+		h.logger.Info("accepted before", zap.String("appid", h.app.AppID), zap.String("type", m.Type()))
 		return answer(w, []byte(message.Success), "text/plain; charset=utf-8")
 	}
+	h.logger.Info("accepted", zap.String("appid", h.app.AppID), zap.String("type", m.Type()))
 	text, contentType, err := m.Reply(reply.body, reply.header.Get("Content-Type"), h.now())
 	if err != nil {
 		// accepted all the same: sent again, the backend would act twice
@@ -226,8 +233,8 @@ func withoutWeChat(query url.Values) string {
 }
 
 // refuse is the one answer to all that is no push of WeChat to this app.
-func (h *Handler) refuse(w http.ResponseWriter, err error) error {
-	h.logger.Debug("refused", zap.String("appid", h.app.AppID), zap.Error(err))
+func (h *Handler) refuse(w http.ResponseWriter, r gate.Clean, err error) error {
+	h.logger.Info("refused", zap.String("appid", h.app.AppID), zap.Any("client_ip", caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey)), zap.Error(err))
 	return problem.Problem{
 		Status: http.StatusForbidden, Code: "access_denied", Reason: "forged",
 		Description: "this is not a push of WeChat to this app",

@@ -107,6 +107,11 @@ func TestPush(t *testing.T) {
 					!strings.Contains(r.Header.Get("Content-Type"), name) {
 					t.Errorf("%s %s %v\n%s", r.Method, r.URL, r.Header, backend.bodies[0])
 				}
+				// a signature in the clear covers no body: the log's readers could push with it
+				gw.AwaitLog(t, `"accepted"`, gatewaytest.AppA, want)
+				if log := gw.Logs(t); strings.Contains(log, "signature=") || strings.Contains(log, "nonce=") {
+					t.Error("the log has what WeChat signed a push with")
+				}
 				// the same again: accepted before
 				if again := push(t, gw, wechattest.Push{Message: []byte(text), Mode: mode}); !again.Delivered || backend.count() != 1 {
 					t.Errorf("a repeat: %+v, the backend was asked %d times", again, backend.count())
