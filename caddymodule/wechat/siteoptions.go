@@ -73,6 +73,18 @@ type Assertion struct {
 	// placeholder. Default: for `wechat_auth` the host of the request, in lower case
 	// without the port; `wechat_check` requires one.
 	Audience string `json:"audience,omitempty"`
+
+	// Where the Caddyfile has the option, for errors that show only when a configuration
+	// is loaded; set by the adapter.
+	Line string `json:"caddyfile_line,omitempty"`
+}
+
+// At adds the line to an error.
+func (a *Assertion) At(err error) error {
+	if err == nil || a.Line == "" {
+		return err
+	}
+	return fmt.Errorf("%w, at %s", err, a.Line)
 }
 
 // Check refuses an assertion that would be refused later, as far as that can be told

@@ -19,13 +19,13 @@ func (h *Handler) provisionAssertion(ctx caddy.Context, app *wechat.App) (err er
 		return nil
 	}
 	if h.rules.Audience, err = option.ResolveText("assertion", h.Assertion.Audience); err != nil {
-		return err
+		return h.Assertion.At(err)
 	}
 	if err := wechat.CheckAudience(h.rules.Audience); err != nil {
-		return err
+		return h.Assertion.At(err)
 	}
 	if h.rules.Audience == "" && !onlyNamedHosts(ctx) {
-		return errHostAudience
+		return h.Assertion.At(errHostAudience)
 	}
 	h.rules.Asserter, err = app.Asserter()
 	return err

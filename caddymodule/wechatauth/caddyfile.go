@@ -3,6 +3,7 @@
 package wechatauth
 
 import (
+	"fmt"
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -119,7 +120,7 @@ func (h *Handler) unmarshalPublic(d *caddyfile.Dispenser) error {
 }
 
 func (h *Handler) unmarshalAssertion(d *caddyfile.Dispenser, configured *wechat.App) error {
-	h.Assertion = new(wechat.Assertion)
+	h.Assertion = &wechat.Assertion{Line: fmt.Sprintf("%s:%d", d.File(), d.Line())}
 	if d.NextArg() {
 		if h.Assertion.Audience = d.Val(); h.Assertion.Audience == "" {
 			return d.Err("assertion: the audience is empty (is the environment variable set?)")
