@@ -1,4 +1,5 @@
-// command.go: `caddy ...` in a process of its own, which is this test binary again.
+// command.go: `caddy ...` in a process of its own, which is this test binary again, or
+// the built one.
 
 package gatewaytest
 
@@ -25,9 +26,15 @@ func init() {
 	}
 }
 
-// CaddyCommand prepares a run of the binary.
+// CaddyCommand prepares a run of the binary: of the built one, if the environment names
+// it, as a command of a second has only a tenth of one to wait for it.
 func CaddyCommand(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
+	if built := os.Getenv(builtCaddy); built != "" {
+		cmd := exec.CommandContext(t.Context(), built, args...)
+		cmd.Env = os.Environ()
+		return cmd
+	}
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

@@ -143,13 +143,7 @@ func (f *Fleet) Add(wechat string, sites ...string) *Node {
 func (n *Node) Start() {
 	t := n.f.T
 	t.Helper()
-	args := []string{"run", "--config", n.config, "--adapter", "caddyfile"}
-	n.Cmd = CaddyCommand(t, args...)
-	if built := os.Getenv(builtCaddy); built != "" {
-		env := n.Cmd.Env
-		n.Cmd = exec.CommandContext(t.Context(), built, args...)
-		n.Cmd.Env = env
-	}
+	n.Cmd = CaddyCommand(t, "run", "--config", n.config, "--adapter", "caddyfile")
 	log, err := os.OpenFile(n.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		t.Fatal(err)
