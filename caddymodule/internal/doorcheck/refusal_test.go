@@ -117,6 +117,7 @@ func TestAGateShows(t *testing.T) {
 		"out of order":              {reply(503, `{"error":"temporarily_unavailable","error_description":"try again in a moment"}`), "little is proven"},
 		"a web login":               {reply(302, "", "Location", "/wechat/authorize?return=%2Fapi%2Fme"), ""},
 		"a web login, absolute":     {reply(302, "", "Location", "https://api.example.com/login/authorize?return=%2Fapi%2Fme"), ""},
+		"after an early hint":       {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(103); gate401(w, r) }, ""},
 		"a check in front of pages": {reply(401, `{"error":"invalid_token","error_description":"x"}`, "X-Wechat-Error", "invalid_token"), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
