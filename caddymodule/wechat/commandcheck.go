@@ -22,6 +22,9 @@ func checkCommand() *cobra.Command {
 Asks a wechat_check, or a page behind another proxy that must need a session, as an
 attacker would: without a token, with broken ones, with odd hosts, paths and methods,
 as somebody else. It says what got through and how to mend it, and exits with 1 then.
+Name a page that is there and needs a session: only a gate's answer to a plain request
+(401, or the way to a web login) shows a gate, and any other, such as 404, also ends
+with 1.
 
 With --token it also tries what a user could do; the token is read from a file, or with
 - from standard input, never from the command line, which others can see. With --echo,
@@ -31,7 +34,7 @@ session, and sees whether an answer of before still lets it in.
 
 Ask only servers that are yours: it sends some 300 requests, also with methods such as
 DELETE, all of which must be refused. Where a plain request without a token gets through
-already, it says that and sends no others of the kind.`,
+already, or is answered by no gate, it says that and sends no others of the kind.`,
 		Example: `  caddy wechat check http://127.0.0.1:9180/
   caddy wechat check https://api.example.com/me --token token.txt --echo https://api.example.com/echo`,
 		Args: cobra.ExactArgs(1),
@@ -45,8 +48,11 @@ already, it says that and sends no others of the kind.`,
 	return cmd
 }
 
-// errThrough is what the command ends with when anything got through.
-var errThrough = errors.New("something got through")
+// What the command ends with when anything got through, and when nothing can be said.
+var (
+	errThrough = errors.New("something got through")
+	errNoGate  = errors.New("nothing shows a gate there")
+)
 
 func runCheck(cmd *cobra.Command, args []string) error {
 	opts := doorcheck.Options{URL: args[0]}
@@ -67,6 +73,9 @@ func runCheck(cmd *cobra.Command, args []string) error {
 	}
 	if err := report.Write(cmd.OutOrStdout()); err != nil || len(report.Findings) == 0 {
 		return err
+	}
+	if report.Findings[0].NoGate {
+		return errNoGate
 	}
 	return fmt.Errorf("%w: %d of %d questions", errThrough, len(report.Findings), report.Asked)
 }

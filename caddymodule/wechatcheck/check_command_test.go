@@ -27,6 +27,9 @@ func TestCheckCommandOnDoors(t *testing.T) {
 		} else if got.Code != 0 || !strings.Contains(got.Stdout, "Nothing got through.") {
 			t.Errorf("%d\n%s\n%s", got.Code, got.Stdout, got.Stderr)
 		}
+		if strings.Contains(unwrapped(got.Stdout), "something that is no gate") || strings.Contains(unwrapped(got.Stdout), "in other words") {
+			t.Errorf("a false alarm:\n%s", got.Stdout)
+		}
 		if strings.Contains(got.Stdout+got.Stderr, token) || strings.Contains(got.Stdout+got.Stderr, gatewaytest.Alice) {
 			t.Error("the command shows the token, or the user")
 		}
@@ -59,6 +62,36 @@ func TestCheckCommand(t *testing.T) {
 		got = gatewaytest.RunCaddy(t, "", append([]string{"wechat", "check"}, args...)...)
 		if got.Code == 0 || strings.Contains(got.Stdout+got.Stderr, token) {
 			t.Errorf("%q: %d\n%s\n%s", args, got.Code, got.Stdout, got.Stderr)
+		}
+	}
+}
+
+// A backend that nothing guards does not pass, though it has no such page.
+func TestCheckCommandOnBackends(t *testing.T) {
+	gw, _ := startCheck(t, "", "")
+	for _, status := range []string{"404 Not Found", "403 Forbidden", "405 Method Not Allowed", "302 Found\r\nLocation: /elsewhere", "500 Internal Server Error"} {
+		gw.Upstream.SetAnswer(func(gatewaytest.Request) string {
+			return "HTTP/1.1 " + status + "\r\nContent-Type: application/json\r\nContent-Length: 21\r\n\r\n{\"error\":\"not found\"}"
+		})
+		gw.Upstream.Reset()
+		got := gatewaytest.RunCaddy(t, "", "wechat", "check", "http://"+gw.Upstream.Addr+"/")
+		if got.Code != 1 || !strings.Contains(got.Stdout, "NO GATE") || strings.Contains(got.Stdout, "Nothing got through") || !strings.Contains(got.Stderr, "nothing shows a gate") {
+			t.Errorf("%s: %d\n%s\n%s", status, got.Code, got.Stdout, got.Stderr)
+		}
+		if r := gw.Upstream.Only(t); r.Method != "GET" {
+			t.Errorf("%s: %s was sent", status, r.Method)
+		}
+	}
+}
+
+// Nor does a door that lets preflights in to a backend that does not answer them.
+func TestCheckCommandOnOpenDoors(t *testing.T) {
+	d := startDoor(t, "nginx", gatewaytest.InMemory, "#if ($wechat_preflight)", "if ($wechat_preflight)")
+	for status, code := range map[string]int{"404 Not Found": 1, "400 Bad Request": 1, "405 Method Not Allowed": 0} {
+		d.gw.Upstream.SetAnswer(func(gatewaytest.Request) string { return "HTTP/1.1 " + status + "\r\nContent-Length: 0\r\n\r\n" })
+		got := gatewaytest.RunCaddy(t, "", "wechat", "check", d.c.Base+"/api/me")
+		if got.Code != code || !strings.Contains(unwrapped(got.Stdout), "a CORS preflight") || !strings.Contains(unwrapped(got.Stdout), "answered "+status[:3]) {
+			t.Errorf("%s: %d\n%s\n%s", status, got.Code, got.Stdout, got.Stderr)
 		}
 	}
 }

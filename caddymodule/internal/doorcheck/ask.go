@@ -68,7 +68,11 @@ func (a *asker) ask(ctx context.Context, q question) (answer, error) {
 	if _, err := io.WriteString(conn, a.bytes(q)); err != nil {
 		return answer{}, err
 	}
-	response, err := http.ReadResponse(bufio.NewReader(io.LimitReader(conn, maxAnswer)), &http.Request{Method: q.method})
+	reader := bufio.NewReader(io.LimitReader(conn, maxAnswer))
+	response, err := http.ReadResponse(reader, &http.Request{Method: q.method})
+	for err == nil && response.StatusCode < 200 && response.StatusCode != http.StatusSwitchingProtocols { // not the answer yet
+		response, err = http.ReadResponse(reader, &http.Request{Method: q.method})
+	}
 	if err != nil {
 		return answer{}, err
 	}

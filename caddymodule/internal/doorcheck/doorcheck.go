@@ -6,8 +6,9 @@
 // what got through and how to mend it.
 //
 // It sends nothing that changes data but requests with methods such as POST and DELETE
-// to the page that it is given, all of which must be refused; only Options.Logout ends
-// a session. No text of the other side reaches its reports.
+// to the page that it is given, all of which must be refused, and only where the answer
+// to a plain GET shows a gate; only Options.Logout ends a session. No text of the other
+// side reaches its reports.
 package doorcheck
 
 import (
@@ -35,6 +36,8 @@ type Options struct {
 type Finding struct {
 	What, Mend string
 
+	NoGate bool // nothing got through as far as can be seen, but nothing shows a gate either
+
 	// What it has in common with others, which of them it is, and how many were tried;
 	// empty for one that is alone of its kind.
 	Kind, Which string
@@ -61,7 +64,10 @@ type prober struct {
 
 	optional bool           // the check lets requests without a token through as nobody
 	open     bool           // nothing guards the page: every request gets through
+	gateless bool           // nothing shows that the page is guarded, or that it is one
+	plain    answer         // to a request without anything
 	tried    map[string]int // questions of strangers, by kind
+	doubts   []Finding      // what something that is no gate answered: the proxy itself, or what is behind it
 }
 
 // Run asks. An error means that the other side could not be asked at all.
@@ -74,9 +80,13 @@ func Run(ctx context.Context, opts Options) (Report, error) {
 	if err := p.meet(ctx); err != nil {
 		return p.report, err
 	}
-	if p.open {
+	switch {
+	case p.gateless:
+		p.note("as nothing shows a gate, nothing else was sent there, and no token")
+		return p.report, ctx.Err()
+	case p.open:
 		p.note("as a plain request gets through, no other without a session was sent")
-	} else {
+	default:
 		p.askStrangers(ctx)
 	}
 	if opts.Token == "" {
@@ -95,9 +105,18 @@ func (p *prober) find(mend, format string, args ...any) {
 
 // findLike notes what has others of its kind, of which outcome says what came of them.
 func (p *prober) findLike(q question, mend, outcome string) {
-	p.report.Findings = append(p.report.Findings, Finding{
+	p.report.Findings = append(p.report.Findings, p.like(q, mend, outcome))
+}
+
+// doubtLike notes what may be as it should be, and may not.
+func (p *prober) doubtLike(q question, outcome string) {
+	p.doubts = append(p.doubts, p.like(q, "", outcome))
+}
+
+func (p *prober) like(q question, mend, outcome string) Finding {
+	return Finding{
 		What: q.what + ": " + outcome, Mend: mend, Kind: q.kind + ": " + outcome, Which: q.which, Tried: p.tried[q.kind], Shape: q.shape,
-	})
+	}
 }
 
 func (p *prober) note(format string, args ...any) {
@@ -129,16 +148,17 @@ func (p *prober) meet(ctx context.Context) error {
 	case through(got):
 		p.open = true
 		p.find(mendOpen, "a plain request without a token: let through with %d", got.status)
-	case got.status == http.StatusBadGateway || got.status == http.StatusGatewayTimeout || got.status == http.StatusInternalServerError:
-		p.note("a request without a token is answered %d: something behind this address is out of order, so little is proven", got.status)
+	case !showsGate(got):
+		p.gateless = true
+		p.report.Findings = append(p.report.Findings, Finding{NoGate: true, Mend: mendNoGate, What: fmt.Sprintf(
+			"a plain request without a token: answered %d, as no gate answers: nothing shows that one is there", got.status)})
+	case got.status == http.StatusServiceUnavailable:
+		p.note("a request without a token is answered 503: the gate cannot tell now who may pass, so little is proven")
+	case got.status == http.StatusUnauthorized && !inWords(got):
+		p.note("a request without a token is answered 401, not in the gateway's words: it could be a backend's own, with no gate before it")
 	}
+	p.plain = got
 	return nil
-}
-
-// isCheck reports whether only a wechat_check answers so.
-func isCheck(a answer) bool {
-	return a.header.Get("X-Envoy-Auth-Headers-To-Remove") != "" ||
-		a.header.Get("X-Wechat-Error") != "" && strings.Contains(a.body, `"error"`)
 }
 
 // askStrangers asks what must be refused, some at a time, and judges the answers in order.
@@ -167,75 +187,9 @@ func (p *prober) askStrangers(ctx context.Context) {
 			p.judgeStranger(q, outcomes[i].answer)
 		}
 	}
-}
-
-// through reports whether an answer lets a request in. A redirect does not: it sends a
-// browser to the login.
-func through(a answer) bool {
-	return a.status >= 200 && a.status < 300 || a.status == http.StatusNotModified || a.status == http.StatusSwitchingProtocols
-}
-
-// How to mend things.
-const (
-	mendEmpty = "that is Caddy's answer where no site or route matches: give wechat_check a site of its own without host, path and matcher " +
-		"(http://:9180 with bind 127.0.0.1 in it), and let the proxy ask that very address"
-	mendOpen     = "have the proxy ask wechat_check about every request but those below the login prefix, and decide by its status alone: 200 is yes, all else is no"
-	mendMetadata = "let nothing that a client can write decide who may pass: remove such rules from the proxy, and its trust in X-Forwarded-* of clients"
-	mendPath     = "let the proxy protect everything and name what is public, not the other way round: it and the backend read this path differently"
-	mendHost     = "let the proxy's default server protect, too"
-	mendIdentity = "let the proxy remove all X-WeChat-* and X-WX-* headers of clients, in every spelling, before it sets those of the check's answer: see examples/ of caddy-wechat for your proxy"
-	mendCache    = "do not cache the check's answers, and take validators (If-None-Match, Range) off the question"
-	mendToken    = "remove Authorization (and the session cookie) after the check, before the request goes to the backend"
-	mendHops     = "let the proxy replace the client's Connection header: it must not name headers that the proxy sets"
-	mendTrailers = "let the proxy drop request trailers, or refuse bodies without a length: some backends take trailers for headers"
-)
-
-// judgeStranger judges the answer to a question that must be refused.
-func (p *prober) judgeStranger(q question, a answer) {
-	if p.optional && isCheck(a) && a.status == http.StatusOK && !q.broken() {
-		if a.header.Get("X-Wechat-Openid")+a.header.Get("X-Wx-Openid") != "" {
-			p.findLike(q, mendIdentity, "the answer tells of a user")
-		}
-		return
+	for _, alike := range groups(p.doubts, Finding.subject) {
+		p.note("%s", alike[0].subject()+which(alike))
 	}
-	if !through(a) {
-		return
-	}
-	switch {
-	case q.host != "" && a.body == "" && !p.report.IsCheck:
-		// no site of that name, and so no backend
-	case a.status == http.StatusOK && a.body == "" && !isCheck(a) && q.method != http.MethodHead && (q.target != "*" || q.method != http.MethodOptions):
-		p.findLike(q, mendEmpty, "an empty 200, which a proxy takes for a yes")
-	case q.method == http.MethodOptions && q.target == "*":
-		p.note("OPTIONS * is answered %d by the web server itself: a proxy that hands the client's path to the check must refuse it", a.status)
-	default:
-		p.findLike(q, q.mend(), fmt.Sprintf("let through with %d", a.status))
-	}
-}
-
-// broken reports whether a question has a token, and a bad one.
-func (q *question) broken() bool {
-	for _, f := range q.fields {
-		if f[0] == "Authorization" && strings.HasPrefix(f[1], "Bearer") {
-			return true
-		}
-	}
-	return false
-}
-
-// mend says how to mend that a question was let through.
-func (q *question) mend() string {
-	switch {
-	case q.host != "":
-		return mendHost
-	case q.target != "":
-		return mendPath
-	case strings.HasPrefix(q.which, "If-"), strings.HasPrefix(q.which, "Range"):
-		return mendCache
-	case strings.Contains(q.kind, "header"):
-		return mendMetadata
-	}
-	return mendOpen
 }
 
 // cause tells why a question was not answered, in words of this machine's own: an error

@@ -58,7 +58,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !known {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusUnauthorized)
-		fmt.Fprint(w, `{"error":"invalid_token"}`+map[bool]string{true: hostile}[d.flaw == "hostile"])
+		fmt.Fprint(w, `{"error":"invalid_token","error_description":"log in"}`+map[bool]string{true: hostile}[d.flaw == "hostile"])
 		return
 	}
 	// what reaches the backend, which shows it

@@ -29,7 +29,10 @@ func spellings(name string) []string {
 	return append(all, first, name[:last]+"_"+name[last+1:], "Grpc-Metadata-"+name)
 }
 
-const without = "without a token" // a question of that kind has none
+const (
+	without  = "without a token" // a question of that kind has none
+	badToken = "a bad token"
+)
 
 // strangers are all questions that must be refused.
 func (p *prober) strangers() (all []question) {
@@ -61,10 +64,10 @@ func (p *prober) strangers() (all []question) {
 		"a token of another kind of server": "ya29.A0ARrdaM",
 	}
 	for _, what := range slices.Sorted(maps.Keys(tokens)) { // reports of two runs can be compared
-		add(question{kind: "a bad token", which: what, fields: [][2]string{{"Authorization", "Bearer " + tokens[what]}}})
+		add(question{kind: badToken, which: what, fields: [][2]string{{"Authorization", "Bearer " + tokens[what]}}})
 	}
-	add(question{kind: "a bad token", which: "two bad tokens", fields: [][2]string{{"Authorization", "Bearer a"}, {"Authorization", "Bearer b"}}})
-	add(question{kind: "a bad token", which: "a password", fields: [][2]string{{"Authorization", "Basic YWRtaW46YWRtaW4="}}})
+	add(question{kind: badToken, which: "two bad tokens", fields: [][2]string{{"Authorization", "Bearer a"}, {"Authorization", "Bearer b"}}})
+	add(question{kind: badToken, which: "a password", fields: [][2]string{{"Authorization", "Basic YWRtaW46YWRtaW4="}}})
 
 	for _, host := range []string{"localhost", "127.0.0.1", "127.0.0.1:9180", "forged.example", "forged.example:443", "[::1]", "FORGED.EXAMPLE.", "a..b", "_"} {
 		add(question{kind: "a host, " + without, which: "Host: " + host, host: host})

@@ -36,7 +36,11 @@ func (r Report) Write(out io.Writer) error {
 	for _, together := range groups(r.Findings, func(f Finding) string { return f.Mend }) {
 		text.WriteString("\n")
 		for _, alike := range groups(together, Finding.subject) {
-			wrap(&text, "THROUGH  ", alike[0].subject()+which(alike))
+			head := "THROUGH  "
+			if alike[0].NoGate {
+				head = "NO GATE  "
+			}
+			wrap(&text, head, alike[0].subject()+which(alike))
 		}
 		wrap(&text, "Mend it: ", together[0].Mend+".")
 	}
