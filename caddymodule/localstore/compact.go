@@ -20,10 +20,21 @@ const compactPages = 16 << 10
 func compactable(s boltcheck.State) bool { return s.Pages >= compactPages && s.Free >= s.Pages/4*3 }
 
 // compact returns the new file, open, in place of the old one, which it closes.
-// At every moment one of them has the name, whole and locked: a crash leaves the
-// one or the other, and perhaps a piece of the new one that the next try removes.
 func compact(old *bbolt.DB, file string) (*bbolt.DB, error) {
-	name := file + ".compact"
+	db, err := rewrite(file, ".compact", func(db *bbolt.DB) error { return bbolt.Compact(db, old, 8<<20) })
+	if err != nil {
+		return nil, err
+	}
+	old.Close() // frees the room; nobody finds the old one any more
+	return db, nil
+}
+
+// rewrite gives the name of a file, which the caller has locked, to a new one that
+// fill has filled, and returns that, open. At every moment one of them has the name,
+// whole and locked: a crash leaves the one or the other, and perhaps a piece of the
+// new one that the next try removes.
+func rewrite(file, suffix string, fill func(db *bbolt.DB) error) (*bbolt.DB, error) {
+	name := file + suffix
 	if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
@@ -32,7 +43,7 @@ func compact(old *bbolt.DB, file string) (*bbolt.DB, error) {
 		return nil, err
 	}
 	db.NoSync = true
-	err = guard(func() error { return bbolt.Compact(db, old, 8<<20) })
+	err = guard(func() error { return fill(db) })
 	if err == nil {
 		db.NoSync = false
 		err = db.Sync()
@@ -44,7 +55,6 @@ func compact(old *bbolt.DB, file string) (*bbolt.DB, error) {
 		return nil, errors.Join(err, db.Close(), os.Remove(name))
 	}
 	syncDir(filepath.Dir(file))
-	old.Close() // frees the room; nobody finds the old one any more
 	return db, nil
 }
 

@@ -59,9 +59,15 @@ func (d *DB) takeOut(ctx context.Context, k kind, key string) {
 	})
 }
 
-// tell says how many records were lost, if there are any, to the newest
-// configuration. It runs in one goroutine.
+// tell says what a salvage and how many records were lost, if there are any, to the
+// newest configuration. It runs in one goroutine.
 func (d *DB) tell() {
+	if s := d.salvaged; s != nil {
+		d.salvaged = nil
+		if f := d.inForce.Load().salvaged; f != nil {
+			f(*s)
+		}
+	}
 	if n := d.lost.Swap(0); n > 0 {
 		if f := d.inForce.Load().damaged; f != nil {
 			f(int(n))

@@ -35,6 +35,8 @@ type DB struct {
 	*tuning
 	lost atomic.Int64 // damaged records that were taken out, and that nobody was told of yet
 
+	salvaged *Salvage // when it was opened, if nobody was told yet; see tell
+
 	wall    int64     // at the start, in nanoseconds
 	started time.Time // the same, of which the monotonic reading counts
 
@@ -55,12 +57,12 @@ func open(file string, t *tuning) (*DB, error) {
 	if full, err := filepath.Abs(file); err == nil {
 		file = full // still its name when the process changes its directory
 	}
-	b, named, err := openFile(file)
+	b, named, salvaged, err := openFile(file)
 	if err != nil {
 		return nil, err
 	}
 	d := &DB{
-		bolt: b, file: file, named: named, tuning: t, cache: newCache(), queue: make(chan *op, queueLength), started: time.Now(),
+		bolt: b, file: file, named: named, salvaged: salvaged, tuning: t, cache: newCache(), queue: make(chan *op, queueLength), started: time.Now(),
 		stop: make(chan struct{}), stopped: make(chan struct{}), swept: make(chan struct{}),
 	}
 	d.wall = d.started.UnixNano()

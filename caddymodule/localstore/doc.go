@@ -16,8 +16,12 @@
 // What goes wrong ends in an error that says what to do, or costs a login:
 //
 //   - A file that another process has open, that is not ours or of another
-//     version, cut short, or whose pages cannot be read is refused when it is
-//     opened and left as it is. To start anew, move it away: everybody logs in again.
+//     version, cut short, or whose meta pages or list of buckets are damaged is refused
+//     when it is opened and left as it is. To start anew, move it away: everybody logs
+//     in again. So is one that the disk cannot read.
+//   - A file with other damaged pages is written anew when it is opened, with the
+//     records that are whole: Options.Salvaged hears of it. Where this process cannot
+//     lock a file as bbolt does (Windows), it is refused.
 //   - An empty file is a new one.
 //   - A record that the disk has damaged, found when the file is opened or later, is
 //     absent: it is taken out for good, Options.Damaged hears of it once, and its
@@ -37,7 +41,7 @@
 // (a change of both), damage.go (records that are taken out), sessions.go, users.go
 // and values.go (the calls), read.go and cache.go (reading with the file and
 // without), apps.go and health.go (for operators), sweep.go, then file.go,
-// explain.go, load.go and compact.go (opening), and internal/boltcheck (what bbolt
+// explain.go, load.go, compact.go and salvage.go (opening), and internal/boltcheck (what bbolt
 // takes for granted).
 //
 // It shares nothing with other processes or nodes: that is store redis.

@@ -65,23 +65,33 @@ func becomes(have, missing string) error {
 }
 
 // openFile opens a file that is sound, or a new one, and tells which one it is.
-// It never writes to one that is not ours.
-func openFile(file string) (*bbolt.DB, os.FileInfo, error) {
+// It never writes to one that is not ours; one whose pages are damaged is replaced, and
+// what was lost with it is told.
+func openFile(file string) (*bbolt.DB, os.FileInfo, *Salvage, error) {
 	if err := makeDir(filepath.Dir(file)); err != nil {
-		return nil, nil, explain(file, fmt.Errorf("making its directory: %w", err))
+		return nil, nil, nil, explain(file, fmt.Errorf("making its directory: %w", err))
 	}
 	db, err := openChecked(file)
 	if errors.Is(err, errMovedOn) {
 		db, err = openChecked(file) // another process has compacted it, and ended
 	}
+	var s *Salvage
+	if errors.Is(err, errDamaged) {
+		var failed error
+		if s, failed = salvage(file); failed == nil {
+			db, err = openChecked(file)
+		} else if !errors.Is(failed, errDamaged) {
+			err = fmt.Errorf("%v, and it cannot be written anew: %w", err, failed) // on a full disk, say
+		}
+	}
 	if err != nil {
-		return nil, nil, explain(file, err)
+		return nil, nil, nil, explain(file, err)
 	}
 	named, err := os.Stat(file)
 	if err != nil {
-		return nil, nil, errors.Join(explain(file, err), db.Close())
+		return nil, nil, nil, errors.Join(explain(file, err), db.Close())
 	}
-	return db, named, nil
+	return db, named, s, nil
 }
 
 // makeDir makes a directory and those above it, and their names durable.

@@ -42,6 +42,11 @@ type Options struct {
 	// while nothing is wrong. It may take its time, and must not use the database.
 	// Default: nobody is told.
 	Damaged func(records int)
+
+	// Is called once, soon after a file was opened whose pages were damaged and which
+	// was written anew with what was whole, in the way of Damaged.
+	// Default: nobody is told.
+	Salvaged func(Salvage)
 }
 
 // bounds are the limits of each kind in force.
@@ -64,11 +69,12 @@ func (o Options) bounds() bounds {
 
 // tune is what one configuration asks for.
 type tune struct {
-	bounds  bounds
-	damaged func(records int) // may be nil
+	bounds   bounds
+	damaged  func(records int) // may be nil
+	salvaged func(Salvage)     // may be nil
 }
 
-func (o Options) tune() *tune { return &tune{o.bounds(), o.Damaged} }
+func (o Options) tune() *tune { return &tune{o.bounds(), o.Damaged, o.Salvaged} }
 
 // tuning is what is in force: what the newest configuration that uses a database
 // asks for. It is no part of the file's identity, and nothing of a configuration

@@ -35,7 +35,9 @@ func (p pooled) Destruct() error { return p.close() }
 // file at a time; for several nodes use the store `redis`.
 //
 // A record that the disk has damaged is taken out, which the log tells: its user logs
-// in again, nobody else notices.
+// in again, nobody else notices. A file with damaged pages is written anew at start
+// with the records that are whole; the damaged one stays beside it as
+// `<file>.damaged-<time>`, one of them.
 //
 // The file is bounded: a session with its keys takes about half a kilobyte of it,
 // and about 150 bytes of memory, and what has expired makes room for what is
@@ -46,7 +48,7 @@ func (p pooled) Destruct() error { return p.close() }
 //
 // The file is opened when the configuration starts, not when it is validated:
 // `caddy validate` works beside a running gateway. One that is mostly free is
-// then written anew. One that another process has open, whose pages cannot be read, or
+// then written anew. One that another process has open, that cannot be read at all, or
 // that is no session file of this version is refused with an error and never
 // overwritten: the configuration is not loaded, and one that is running stays. To
 // start anew, move the file away, and everybody logs in again. While the disk is full,
@@ -100,7 +102,7 @@ func (s *Store) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("taking the session store: %w", err)
 	}
 	s.shared = v.(pooled).shared
-	s.tuned = Options{Sessions: s.MaxSessions, Damaged: tellOfDamage(ctx.Logger(), name)}.tune()
+	s.tuned = Options{Sessions: s.MaxSessions, Damaged: tellOfDamage(ctx.Logger(), name), Salvaged: tellOfSalvage(ctx.Logger(), name)}.tune()
 	s.tune(s.tuned)
 	return nil
 }
@@ -110,6 +112,18 @@ func tellOfDamage(logger *zap.Logger, file string) func(records int) {
 	return func(records int) {
 		logger.Error("records of the session file were damaged and have been taken out: their users log in again; check the disk",
 			zap.Int("records", records), zap.String("file", file))
+	}
+}
+
+// tellOfSalvage is how the operator hears of damaged pages.
+func tellOfSalvage(logger *zap.Logger, file string) func(Salvage) {
+	return func(s Salvage) {
+		kept := s.Kept
+		if kept == "" {
+			kept = "not kept: there is an older one beside it, which you may move away, or the file system has no links"
+		}
+		logger.Error("pages of the session file were damaged; it was written anew with what is whole: the users of what was lost log in again; check the disk",
+			zap.Int("lost_records", s.Records), zap.Int("lost_pages", s.Pages), zap.String("file", file), zap.String("damaged_file", kept))
 	}
 }
 

@@ -10,6 +10,8 @@
 // another bbolt, and a file of a later format is ErrNewer, never damage.
 //
 // It writes nothing, repairs nothing, and says nothing about what the entries hold.
+// Where they can be told from damage by themselves, Salvage reads the good ones of a
+// file that Check has refused.
 package boltcheck
 
 import (
@@ -68,6 +70,7 @@ type checker struct {
 	seen     []uint64 // one bit for each page that something refers to
 	buf      []byte   // a page, until the next is read
 	until    time.Time
+	cut      bool // time was up before the last leaf
 	ours     func(bucket []byte) bool
 	State
 }
@@ -82,20 +85,44 @@ func damaged(page uint64, what string) error {
 //
 // Errors wrap ErrDamaged, ErrForeign or ErrNewer, or are those of reading.
 func Check(f io.ReaderAt, size int64, pageSize int, ours func(bucket []byte) bool) (State, error) {
-	c := &checker{f: f, pageSize: pageSize, buf: make([]byte, pageSize), until: time.Now().Add(CheckTime), ours: ours}
-	m, err := c.meta()
+	c, m, err := begin(f, size, pageSize, ours)
 	if err != nil {
 		return c.State, err
 	}
-	c.Pages = m.pages
-	if m.pages > uint64(size)/uint64(pageSize) {
-		return c.State, fmt.Errorf("%w: it is cut short", ErrDamaged)
-	}
-	c.seen = make([]uint64, m.pages/64+1)
 	if err := c.freelist(m.freelist); err != nil {
 		return c.State, err
 	}
-	return c.State, c.tree(m.root, c.roots)
+	if err := c.tree(m.root, c.roots); err != nil {
+		return c.State, err
+	}
+	if id, n := c.unowned(); n > 0 && !c.cut {
+		return c.State, damaged(id, "nothing leads to it")
+	}
+	return c.State, nil
+}
+
+// unowned returns the first page without an owner, and how many there are.
+func (c *checker) unowned() (first uint64, n int) {
+	for id := c.Pages - 1; id >= 2; id-- {
+		if !c.owned(id) {
+			first, n = id, n+1
+		}
+	}
+	return first, n
+}
+
+func begin(f io.ReaderAt, size int64, pageSize int, ours func(bucket []byte) bool) (*checker, boltMeta, error) {
+	c := &checker{f: f, pageSize: pageSize, buf: make([]byte, pageSize), until: time.Now().Add(CheckTime), ours: ours}
+	m, err := c.meta()
+	if err != nil {
+		return c, m, err
+	}
+	c.Pages = m.pages
+	if m.pages > uint64(size)/uint64(pageSize) {
+		return c, m, fmt.Errorf("%w: it is cut short", ErrDamaged)
+	}
+	c.seen = make([]uint64, m.pages/64+1)
+	return c, m, nil
 }
 
 // meta returns the newer of the two meta pages. Both must be intact: bbolt would
@@ -146,12 +173,14 @@ func (c *checker) claim(id uint64) error {
 	switch {
 	case id < 2 || id >= c.Pages:
 		return damaged(id, "not within the file")
-	case c.seen[id/64]&(1<<(id%64)) != 0:
+	case c.owned(id):
 		return damaged(id, "two owners")
 	}
 	c.seen[id/64] |= 1 << (id % 64)
 	return nil
 }
+
+func (c *checker) owned(id uint64) bool { return c.seen[id/64]&(1<<(id%64)) != 0 }
 
 // read returns a page that was claimed, until the next call, and claims those it
 // extends over.
@@ -201,10 +230,16 @@ func (c *checker) freelist(id uint64) error {
 	if flags(page) != flagFreelist || n > uint64(len(ids))/8 {
 		return damaged(id, "free list")
 	}
+	last := uint64(0)
 	for i := range n {
-		if err := c.claim(order.Uint64(ids[8*i:])); err != nil {
+		next := order.Uint64(ids[8*i:])
+		if next <= last {
+			return damaged(id, "free list out of order")
+		}
+		if err := c.claim(next); err != nil {
 			return err
 		}
+		last = next
 	}
 	c.Free = n
 	return nil

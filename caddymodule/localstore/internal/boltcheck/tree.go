@@ -20,6 +20,7 @@ func (c *checker) tree(root uint64, leaf func(id uint64, page []byte) error) err
 		leaves := false
 		for i, ref := range level {
 			if leaves && leaf == nil && time.Now().After(c.until) {
+				c.cut = true
 				break
 			}
 			page, err := c.read(ref.id)
@@ -126,6 +127,31 @@ func plain(id uint64, page []byte) error {
 
 // roots checks the buckets that a leaf of the uppermost tree names.
 func (c *checker) roots(id uint64, page []byte) error {
+	return c.eachBucket(id, page, func(b bucket) error {
+		c.Buckets++
+		if b.root != 0 {
+			return c.tree(b.root, nil)
+		}
+		if flags(b.inline) != flagLeaf {
+			return damaged(id, "not a bucket")
+		}
+		if _, err := c.elements(id, b.inline, true, nil); err != nil {
+			return err
+		}
+		return plain(id, b.inline)
+	})
+}
+
+// bucket is what the uppermost tree says of one: its root page, or where that is 0
+// the only page, which lies in the leaf that names it.
+type bucket struct {
+	name           []byte
+	root, sequence uint64
+	inline         []byte
+}
+
+// eachBucket goes through a leaf of the uppermost tree whose elements were checked.
+func (c *checker) eachBucket(id uint64, page []byte, f func(bucket) error) error {
 	page = bytes.Clone(page)
 	for e := range count(page) {
 		at := headerSize + e*elementSize
@@ -135,24 +161,14 @@ func (c *checker) roots(id uint64, page []byte) error {
 		if order.Uint32(el) != 1 || len(value) < 16 {
 			return damaged(id, "not a bucket")
 		}
-		if !c.ours(page[start-int(order.Uint32(el[8:])) : start]) {
+		b := bucket{page[start-int(order.Uint32(el[8:])) : start], order.Uint64(value), order.Uint64(value[8:]), value[16:]}
+		if !c.ours(b.name) {
 			return ErrForeign
 		}
-		c.Buckets++
-		root, inline := order.Uint64(value), value[16:]
-		if root != 0 {
-			if err := c.tree(root, nil); err != nil {
-				return err
-			}
-			continue
-		}
-		if len(inline) < headerSize || flags(inline) != flagLeaf {
+		if b.root == 0 && len(b.inline) < headerSize {
 			return damaged(id, "not a bucket")
 		}
-		if _, err := c.elements(id, inline, true, nil); err != nil {
-			return err
-		}
-		if err := plain(id, inline); err != nil {
+		if err := f(b); err != nil {
 			return err
 		}
 	}
