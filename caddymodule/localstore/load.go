@@ -32,7 +32,9 @@ func (d *DB) loadIndex() (s stale, err error) {
 		t := &txn{view: v, index: &d.index, delta: newChanges()}
 		b := v.bucket(kindEntry)
 		c := b.Cursor()
-		s.highest = b.Sequence()
+		if s.highest = b.Sequence(); s.highest > maxNumber {
+			s.highest = 1 // a damaged count: what is numbered after it would be damaged at the next start
+		}
 		for place, value := c.First(); place != nil; place, value = c.Next() {
 			r, err := recordOf(place, value)
 			if err != nil || r.due.number == 0 || r.due.number > maxNumber {
