@@ -139,6 +139,7 @@ func (h *Handler) receive(w http.ResponseWriter, r gate.Clean, query url.Values,
 	defer cancel()
 	body, err := readBody(w, r.Request)
 	if err != nil {
+		h.logger.Info("not read", zap.String("appid", h.app.AppID), zap.Any("client_ip", caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey)), zap.Error(err))
 		return problem.Classify(err).Write(w)
 	}
 	m, err := h.app.Push.Open(query, r.Header.Get("Content-Type"), body, h.now())

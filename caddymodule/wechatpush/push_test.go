@@ -167,7 +167,8 @@ func TestPushRefusals(t *testing.T) {
 	}
 	gatewaytest.RequireStatus(t, gw.H1.Do(t, gatewaytest.Call{Method: "PUT", Target: "/push"}), 405)
 	// the length alone is refused: a client that goes on writing may find the connection closed
-	gatewaytest.RequireProblem(t, gatewaytest.RawHTTP(t, gw.HTTP, fmt.Sprintf("POST /push HTTP/1.1\nHost: %s\nContent-Type: application/json\nContent-Length: %d\n\n", gw.HTTP, 1<<20+1)), 413, "invalid_request")
+	gatewaytest.RequireProblem(t, gatewaytest.RawHTTP(t, gw.HTTP, fmt.Sprintf("POST /push?signature=x HTTP/1.1\nHost: %s\nContent-Type: application/json\nContent-Length: %d\n\n", gw.HTTP, 1<<20+1)), 413, "invalid_request")
+	gw.AwaitLog(t, `"not read"`, "1 MiB at most", "127.0.0.1") // instead of a line in the access log
 	if got := push(t, gw, wechattest.Push{Mode: "setup"}); !got.Delivered {
 		t.Errorf("the set-up: %+v", got)
 	}
